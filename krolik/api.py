@@ -1,0 +1,300 @@
+"""The verbs. The command of the same name, and the button of the same name, call these and nothing else.
+
+>>> import krolik
+>>> project = krolik.open("rabbits.krolik")
+>>> model = project.train(budget="5m")
+>>> project.evaluate().metrics.overall.mean_error_px
+>>> project.predict("rabbits.mp4")
+>>> project.render("rabbits.mp4", out="annotated.mp4")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from krolik import defaults
+from krolik.errors import InvalidSetting
+from krolik.poses import FrameKey, Labels, State
+from krolik.project import ProjectFile, history, labels, models
+from krolik.skeleton import Skeleton, template
+
+if TYPE_CHECKING:
+    from krolik.actions.evaluating import Evaluation
+    from krolik.actions.importing import ImportReport
+    from krolik.actions.information import ProjectInformation
+    from krolik.actions.predicting import PredictionReport
+    from krolik.actions.reporter import Reporter
+    from krolik.actions.running import RunReport
+    from krolik.project.history import Logged
+    from krolik.project.models import ModelRecord
+    from krolik.project.videos import VideoRecord
+    from krolik.rendering.overlay import Style
+
+PathLike = str | Path
+
+
+def _silent() -> Reporter:
+    from krolik.actions.reporter import Silent
+
+    return Silent()
+
+
+def _many(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
+    return [paths] if isinstance(paths, (str, Path)) else list(paths)
+
+
+def new(
+    path: PathLike, videos: PathLike | Sequence[PathLike] = (), skeleton: str | Skeleton = defaults.SKELETON
+) -> Project:
+    """Makes a project file, with videos if some are given.
+
+    skeleton: a Skeleton, the name of a template (rabbit, mouse, quadruped, fly), or names separated by commas.
+    Raises InvalidSetting when the file exists, NotFound, InvalidFile for a video.
+    """
+    from krolik.actions.adding import expand
+
+    paths = expand(_many(videos))
+    project = Project(ProjectFile.create(path, parse_skeleton(skeleton)))
+    try:
+        project.add(paths)
+    except BaseException:
+        project.close()
+        Path(path).unlink()
+        raise
+    return project
+
+
+def parse_skeleton(wish: str | Skeleton) -> Skeleton:
+    """A skeleton from a template's name or from keypoint names separated by commas. Raises NotFound, InvalidLabels."""
+    if isinstance(wish, Skeleton):
+        return wish
+    return Skeleton.of([n.strip() for n in wish.split(",")]) if "," in wish else template(wish)
+
+
+def open(path: PathLike) -> Project:
+    """Opens a project file. Raises NotFound, InvalidProject, StorageError."""
+    return Project(ProjectFile.open(path))
+
+
+class Project:
+    """An open project. Use it in a `with` statement, or close it. Its methods are the verbs."""
+
+    def __init__(self, file: ProjectFile):
+        self.file = file
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return labels.skeleton(self.file)
+
+    @property
+    def labels(self) -> Labels:
+        """All labels, by video name and frame name."""
+        return labels.load(self.file)
+
+    @property
+    def models(self) -> list[ModelRecord]:
+        """The trained models, oldest first."""
+        return models.every(self.file)
+
+    def info(self, check: bool = False) -> ProjectInformation:
+        """What the project holds. `check` reads every page of the file first. Raises InvalidProject."""
+        from krolik.actions.information import describe
+
+        return describe(self.file, check)
+
+    def add(self, videos: PathLike | Sequence[PathLike]) -> list[VideoRecord]:
+        """Adds videos or image folders; those that it has already stay as they are. Raises NotFound, InvalidFile."""
+        from krolik.actions.adding import add_videos, expand
+
+        return add_videos(self.file, expand(_many(videos)), "api")
+
+    def relink(self, path: PathLike) -> VideoRecord:
+        """Tells the project where one of its videos lies now. Raises NotFound, InvalidFile."""
+        from krolik.actions.adding import relink
+
+        return relink(self.file, Path(path), "api")
+
+    def import_labels(
+        self, source: PathLike, missing: str = defaults.MISSING, reporter: Reporter | None = None
+    ) -> ImportReport:
+        """Imports labels: a DeepLabCut project, config or label file, or Krolik's own JSON, CSV, HDF5.
+
+        missing: what a point that is left out means: "unknown" (nobody looked; not trained) or "absent".
+        Raises NotFound, InvalidFile, InvalidLabels; then nothing is changed.
+        """
+        from krolik.actions.importing import import_labels
+
+        states = {"unknown": State.UNKNOWN, "absent": State.ABSENT}
+        if missing not in states:
+            raise InvalidSetting(f"{missing!r} is not a state", "--missing", "Say unknown or absent.")
+        return import_labels(self.file, Path(source), states[missing], reporter or _silent())
+
+    def split(self, rule: str = defaults.SPLIT, name: str | None = None) -> dict[FrameKey, str]:
+        """Divides the labelled frames into "train" and "test" and keeps that under a name (default: the rule).
+
+        rule: every:N, blocks[:FRACTION], random[:FRACTION[:SEED]], by-video[:NAME,...], file:PATH.
+        """
+        from krolik.actions.training import split
+
+        return split(self.file, rule, name, "api")
+
+    def train(
+        self,
+        split: str = defaults.SPLIT,
+        network: str = defaults.NETWORK,
+        budget: str = defaults.BUDGET,
+        seed: int = defaults.SEED,
+        *,
+        resume: bool = False,
+        reporter: Reporter | None = None,
+        **settings: object,
+    ) -> ModelRecord:
+        """Trains a model on the training frames of a split and keeps it in the project.
+
+        budget: wall time ("90s", "5m") or steps ("2000steps", which repeats exactly with the same seed).
+        resume: go on with the training that was interrupted last; the other arguments are then not used.
+        settings: name, width, pretrained ("auto", "none", a path or name), pipeline ("whole" or "crop"), scale,
+        input_px, batch_size; each left out is decided from the data, with a reason (see `ModelRecord.document`).
+        Raises InvalidLabels, InvalidSetting, NotFound, StorageError.
+        """
+        from krolik.actions import training
+        from krolik.training.budget import Budget
+        from krolik.training.plan import Settings
+
+        if resume:
+            return training.resume(self.file, reporter or _silent())
+        name = settings.pop("name", None)
+        try:
+            wishes = Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
+        except TypeError as error:
+            raise InvalidSetting(f"no such setting ({error})", "train") from error
+        return training.train(self.file, wishes, split, None if name is None else str(name), reporter or _silent())
+
+    def evaluate(
+        self,
+        model: str | None = None,
+        split: str | None = None,
+        threshold: float = defaults.THRESHOLD,
+        pictures: PathLike | None = None,
+        worst: int = defaults.WORST,
+        reporter: Reporter | None = None,
+    ) -> Evaluation:
+        """Measures a model (default: the newest) on the test frames of a split (default: the one it trained with).
+
+        pictures: a folder for drawings of the `worst` frames. Raises InvalidSetting if a test frame was trained on.
+        """
+        from krolik.actions.evaluating import evaluate
+
+        folder = None if pictures is None else Path(pictures)
+        return evaluate(self.file, model, split, threshold, folder, worst, reporter or _silent())
+
+    def predict(
+        self,
+        videos: PathLike | Sequence[PathLike],
+        model: PathLike | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        again: bool = False,
+        reporter: Reporter | None = None,
+    ) -> list[PredictionReport]:
+        """Predicts videos (paths, patterns, or names in the project) and keeps the predictions.
+
+        model: a name in the project (default: the newest), an .onnx file, or another project. Frames start to
+        stop - 1. What an interrupted run predicted is not predicted again, unless `again`.
+        A video that cannot be read does not stop the others: its report has an `error`.
+        """
+        from krolik.actions.predicting import load_model, predict
+
+        network = load_model(self.file, model)
+        return predict(self.file, _many(videos), network, (start, stop), again, reporter or _silent())
+
+    def export(
+        self,
+        out: PathLike,
+        to: str = defaults.EXPORT_TO,
+        what: Literal["predictions", "labels"] | None = None,
+        model: str | None = None,
+        videos: Sequence[str] = (),
+    ) -> Path:
+        """Writes predictions or labels as csv, csv-wide, json or hdf5, or a model as one .onnx file.
+
+        what: predictions unless there are none, then labels. Raises NotFound, InvalidSetting, StorageError.
+        """
+        from krolik.actions.exporting import export
+
+        return export(self.file, to, Path(out), what, model, videos)  # pyright: ignore[reportArgumentType]
+
+    def render(
+        self,
+        video: PathLike,
+        out: PathLike,
+        model: str | None = None,
+        frames: Sequence[int] | None = None,
+        style: Style | None = None,
+        reporter: Reporter | None = None,
+    ) -> list[Path]:
+        """Writes the annotated video, or with `frames` pictures of those frames into the folder `out`."""
+        from krolik.actions.rendering import render
+        from krolik.rendering.overlay import Style
+
+        return render(self.file, str(video), Path(out), model, frames, style or Style(), reporter or _silent())
+
+    def backup(self, out: PathLike) -> Path:
+        """A complete copy of the project, even while it is in use. Raises InvalidSetting, StorageError."""
+        return self.file.backup(out)
+
+    def undo(self) -> Logged:
+        """Reverts the last change of labels, skeleton, videos or splits. Raises NotFound when there is none."""
+        return history.undo(self.file, "api")
+
+    def redo(self) -> Logged:
+        """Repeats the change that was undone last. Raises NotFound when there is none."""
+        return history.redo(self.file, "api")
+
+    def close(self) -> None:
+        self.file.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.close()
+
+
+def run(
+    videos: PathLike | Sequence[PathLike],
+    model: PathLike,
+    out: PathLike = defaults.OUT,
+    tables: Sequence[str] = defaults.RUN_TABLES,
+    style: Style | None = None,
+    reporter: Reporter | None = None,
+) -> list[RunReport]:
+    """From videos to annotated videos and tables, beside each other in the folder `out`; no project is needed.
+
+    model: an .onnx file, or a project whose newest model is meant. Raises NotFound, InvalidFile, StorageError.
+    """
+    from krolik.actions.running import run_all
+    from krolik.rendering.overlay import Style
+
+    return run_all(_many(videos), model, Path(out), tables, style or Style(), reporter or _silent())
+
+
+def demo(out: PathLike = defaults.DEMO_OUT, budget: str = defaults.DEMO_BUDGET, seed: int = defaults.SEED,
+         reporter: Reporter | None = None) -> Path:  # fmt: skip
+    """Generates a rabbit, learns it and shows it: needs nothing but the package. Returns the report's path."""
+    from krolik.demo.show import show
+
+    return show(Path(out), budget, seed, reporter or _silent())
+
+
+def doctor() -> dict[str, str]:
+    """What this installation and this machine can do, line by line."""
+    from krolik.actions.information import examine
+
+    return examine()

@@ -1,0 +1,52 @@
+"""krolik evaluate"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from krolik import api, defaults
+from krolik.cli.screen import JSON, PROJECT, Bar, say, show_json, show_table
+
+if TYPE_CHECKING:
+    from krolik.actions.evaluating import Evaluation
+
+
+def evaluate(
+    project: Annotated[Path, PROJECT],
+    model: Annotated[str | None, typer.Option(help="Default: the newest.")] = None,
+    split: Annotated[str | None, typer.Option(help="Default: the one that the model was trained with.")] = None,
+    threshold: Annotated[float, typer.Option(help="Points of a lower score count as missed.")] = defaults.THRESHOLD,
+    pictures: Annotated[Path | None, typer.Option(help="A folder for pictures of the worst frames.")] = None,
+    worst: Annotated[int, typer.Option(help="How many of them.")] = defaults.WORST,
+    json: Annotated[bool, JSON] = False,
+) -> None:
+    """Measure a model on frames that it was not trained on."""
+    with api.open(project) as opened, Bar(json) as bar:
+        evaluation = opened.evaluate(model, split, threshold, pictures, worst, bar)
+    if json:
+        show_json(evaluation.to_json())
+    else:
+        show_metrics(evaluation)
+
+
+def show_metrics(evaluation: Evaluation) -> None:
+    """A row per keypoint and one for all."""
+    metrics = evaluation.metrics
+    say(f"\n{evaluation.model} on the {evaluation.frames} test frames of {evaluation.split} (errors in pixels; "
+        f"body length {metrics.body_length_px:.0f} px)")  # fmt: skip
+    pck = list(metrics.overall.pck_px)
+    body = list(metrics.overall.pck_body)
+    columns = ["keypoint", "n", "mean", "median", "RMSE", "p95", *(f"≤{p} px" for p in pck),
+               *(f"≤{100 * float(b):.0f}% body" for b in body), "missed", "invented"]  # fmt: skip
+    rows = []
+    for one in (*metrics.keypoints, metrics.overall):
+        shares = ["-" if math.isnan(v) else f"{100 * v:.0f}%" for v in (*one.pck_px.values(), *one.pck_body.values())]
+        rows.append([one.name, one.n, one.mean_error_px, one.median_error_px, one.rmse_px, one.p95_error_px, *shares,
+                     one.missed, f"{one.invented}/{one.n_absent}"])  # fmt: skip
+    show_table(columns, rows)
+    for picture in evaluation.pictures:
+        say(f"picture: {picture}")

@@ -1,0 +1,82 @@
+"""`krolik`: the commands put together, and errors as one sentence with exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+import krolik
+from krolik.cli import (
+    add,
+    backup,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    import_labels,
+    info,
+    new,
+    predict,
+    relink,
+    render,
+    run,
+    split,
+    train,
+    undo,
+)
+from krolik.errors import KrolikError
+
+app = typer.Typer(
+    name="krolik",
+    help="Keypoint detection on rabbits and any other animal: from a raw video to an annotated video and tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+COMMANDS = {
+    "new": new.new,
+    "add": add.add,
+    "info": info.info,
+    "import": import_labels.import_labels,
+    "split": split.split,
+    "train": train.train,
+    "evaluate": evaluate.evaluate,
+    "predict": predict.predict,
+    "export": export.export,
+    "render": render.render,
+    "run": run.run,
+    "undo": undo.undo,
+    "redo": undo.redo,
+    "relink": relink.relink,
+    "backup": backup.backup,
+    "demo": demo.demo,
+    "doctor": doctor.doctor,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(krolik.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(version: bool = typer.Option(False, "--version", callback=_version, help="Show the version.")) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line; never shows a traceback for a user's mistake."""
+    for stream in (sys.stdout, sys.stderr):  # Cyrillic on a Windows console with an old code page
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # pyright: ignore
+    try:
+        app()
+    except KrolikError as error:
+        typer.echo(f"krolik: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,201 @@
+"""The native engine: our own networks, in this process. A training set and settings in, a trained model out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save
+
+from krolik.errors import InvalidLabels, InvalidSetting
+from krolik.networks import build, pretrained
+from krolik.networks.export import to_onnx
+from krolik.networks.network import Network, NetworkSpec
+from krolik.poses import State
+from krolik.skeleton import Skeleton
+from krolik.training import batches as batching
+from krolik.training.augmentation import AugmentationRanges
+from krolik.training.batches import Batches, Item
+from krolik.training.budget import Budget, Clock
+from krolik.training.checkpoint import Checkpoint, under
+from krolik.training.fingerprint import measure_data
+from krolik.training.loop import Events, Fitted, Stage, fit
+from krolik.training.machine import measure_machine
+from krolik.training.plan import Plan, Settings, decide
+from krolik.training.training_set import ImageCache, Sample, TrainingSet
+
+FINISH_SECONDS = 3.0  # for the export and the last evaluation, within the budget
+LOCATOR, POSE = "locator", "pose"
+# a locator has little to learn but must know every place and light; a mirrored thumbnail is as good as another
+LOCATOR_RANGES = AugmentationRanges(shift=0.2, mirror=True)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedStage:
+    """A network with its best weights, as safetensors and ONNX bytes."""
+
+    spec: NetworkSpec
+    safetensors: bytes
+    onnx: bytes
+    fitted: Fitted
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """What a training leaves. `stages` holds the pose network and, for crops, the locator."""
+
+    skeleton: Skeleton
+    plan: Plan
+    stages: dict[str, TrainedStage]
+    fingerprint: dict
+    statistics: dict = field(default_factory=dict)
+
+
+def plan_training(data: TrainingSet, settings: Settings) -> tuple[Plan, dict]:
+    """The plan for a training set on this machine, and the fingerprints that it was decided by."""
+    samples = [s for s in data.train if (s.states >= State.OCCLUDED).any()]
+    if not samples:
+        raise InvalidLabels("no labelled point to train on", fix="Label some frames, or choose another split.")
+    checkpoint = find_checkpoint(settings)
+    if checkpoint is not None and settings.width is None and (width := pretrained.width_of(checkpoint)):
+        settings = replace(settings, width=width)
+    fingerprint, machine = measure_data(samples, data.skeleton), measure_machine()
+    plan = decide(fingerprint, machine, settings, str(checkpoint) if checkpoint else "none")
+    return plan, {"data": fingerprint.to_json(), "machine": machine.to_json()}
+
+
+def find_checkpoint(settings: Settings) -> Path | None:
+    """The pretrained body to start from, if the network takes one and there is one."""
+    if settings.network == "unet":
+        if settings.pretrained not in (None, "auto", "none"):
+            raise InvalidSetting("the network 'unet' has no pretrained body", "--pretrained", "Try mobilenetv2.")
+        return None
+    return pretrained.find(settings.network, settings.width or 0.5, settings.pretrained)
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """All that one training needs. `started` (time.monotonic) is when the budget began to run.
+
+    With `resume`, it goes on from a checkpoint of the same plan; earlier stages are in it, trained already.
+    """
+
+    data: TrainingSet
+    plan: Plan
+    fingerprint: dict
+    started: float
+    resume: Checkpoint | None = None
+
+
+def train(training: Training, events: Events) -> TrainedModel:
+    """Trains every stage of the plan, until its budget is spent or `events` cancels."""
+    data, plan, started, resume = training.data, training.plan, training.started, training.resume
+    torch.set_num_threads(plan.threads)
+    torch.set_flush_denormal(True)
+    load = ImageCache(data.load)
+    stages: dict[str, TrainedStage] = {}
+    names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
+    for name in names:
+        torch.manual_seed(plan.seed)
+        network = _network(name, data.skeleton, plan)
+        done = None if resume is None else under(f"done-{name}", resume.tensors)
+        if done:
+            network.module.load_state_dict(done)
+            stages[name] = _finished(network, Fitted(done, float("nan"), 0, 0.0))
+            continue
+        own = resume if resume is not None and resume.stage == name else None
+        clock = Clock(_stage_budget(name, plan, started, own), own.seconds if own else 0.0, own.steps if own else 0)
+        earlier = time.monotonic() - started - clock.seconds
+        keep = {f"done-{n}/{k}": v for n, s in stages.items() for k, v in s.fitted.weights.items()}
+        stage = Stage(name, network, _batches(name, data, load, plan), _items(name, data.validation, plan))
+        fitted = fit(stage, plan, clock, _Keeping(events, keep, earlier), own)
+        network.module.load_state_dict(fitted.weights)
+        stages[name] = _finished(network, fitted)
+    statistics = {
+        "seconds": time.monotonic() - started,
+        "stages": {
+            n: {"steps": s.fitted.steps, "seconds": s.fitted.seconds, "validation_error_px": s.fitted.error_px,
+                "curve": s.fitted.curve} for n, s in stages.items()
+        },
+    }  # fmt: skip
+    return TrainedModel(data.skeleton, plan, stages, training.fingerprint, statistics)
+
+
+@dataclass
+class _Keeping:
+    """Events that add the finished stages' weights to every checkpoint."""
+
+    events: Events
+    tensors: dict[str, torch.Tensor]
+    seconds: float
+
+    def progress(self, progress) -> None:
+        self.events.progress(progress)
+
+    def checkpoint(self, data: bytes) -> None:
+        if self.tensors:
+            saved = Checkpoint.from_bytes(data)
+            saved.tensors.update(self.tensors)
+            saved.earlier_seconds = self.seconds
+            data = saved.to_bytes()
+        self.events.checkpoint(data)
+
+    def cancelled(self) -> bool:
+        return self.events.cancelled()
+
+
+def _stage_budget(name: str, plan: Plan, started: float, resume: Checkpoint | None) -> Budget:
+    if resume is not None:
+        return Budget(resume.budget_seconds, resume.budget_steps)
+    if plan.budget.seconds is None:
+        return plan.budget.share(plan.locator_share if name == LOCATOR else 1 - plan.locator_share)
+    if name == LOCATOR:
+        return plan.budget.share(plan.locator_share)
+    reserve = min(FINISH_SECONDS, 0.2 * plan.budget.seconds)
+    return Budget(seconds=max(1.0, plan.budget.seconds - reserve - (time.monotonic() - started)))
+
+
+def _network(name: str, skeleton: Skeleton, plan: Plan) -> Network:
+    if name == LOCATOR:
+        return build(
+            NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, width=0.5, animals=max(1, plan.animals))
+        )
+    loaded = plan.pretrained != "none"
+    spec = NetworkSpec(plan.network, len(skeleton), plan.input_size, plan.sigma_px, plan.width, 1, not loaded)
+    network = build(spec)
+    if loaded:
+        pretrained.load_body(network.module, Path(plan.pretrained))
+    return network
+
+
+def _items(name: str, samples: Sequence[Sample], plan: Plan) -> list[Item]:
+    if name == LOCATOR:
+        return batching.locator_items(samples, plan.locator_size)
+    if plan.pipeline == "crop":
+        return batching.crop_items(samples, plan.input_size, plan.scale)
+    return batching.whole_frame_items(samples, plan.input_size)
+
+
+def _batches(name: str, data: TrainingSet, load: ImageCache, plan: Plan) -> Batches:
+    ranges, mirrored = plan.augmentation, data.skeleton.mirrored()
+    if name == LOCATOR:
+        ranges, mirrored = replace(LOCATOR_RANGES, rotation_deg=ranges.rotation_deg), np.zeros(1, int)
+    return Batches(_items(name, data.train, plan), load, ranges, mirrored, plan.batch_size, plan.seed)
+
+
+def _finished(network: Network, fitted: Fitted) -> TrainedStage:
+    spec = json.dumps(asdict(network.spec))
+    weights = {k: v.detach().cpu().contiguous() for k, v in network.module.state_dict().items()}
+    return TrainedStage(network.spec, save(weights, {"krolik": spec}), to_onnx(network), fitted)
+
+
+def joined_weights(model: TrainedModel) -> bytes:
+    """All stages' weights as one safetensors file, under the stage's name; the specs are in its header."""
+    tensors = {f"{n}.{k}": v for n, s in model.stages.items() for k, v in load_tensors(s.safetensors).items()}
+    return save(tensors, {"krolik": json.dumps({n: asdict(s.spec) for n, s in model.stages.items()})})

@@ -1,0 +1,39 @@
+"""Writing files so that they appear whole or not at all, and what the system says when it cannot."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from krolik.errors import StorageError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A place to write to; what lies there at the end gets the name `path`, and nothing stays behind on an error.
+
+    Raises StorageError when the disk is full or the folder cannot be written to.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """What the system said, in words that help."""
+    if error.errno == errno.ENOSPC:
+        return StorageError("the disk is full", path, "Free some space and try again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError("this place cannot be written to", path, "Choose another folder.")
+    return StorageError(f"cannot be written ({error.strerror or error})", path)

@@ -1,0 +1,215 @@
+"""Krolik's own CSV, tidy (a row per keypoint) and wide (a row per frame and animal). UTF-8, comma, RFC 4180.
+
+Tidy labels:       video, frame, frame_name, time_s, animal, track, keypoint, x, y, state
+Tidy predictions:  video, frame, time_s, animal, keypoint, x, y, score, decoded, model
+Wide labels:       video, frame, frame_name, time_s, animal, track, then KEYPOINT.x, KEYPOINT.y, KEYPOINT.state
+Wide predictions:  video, frame, time_s, animal, decoded, model, then KEYPOINT.x, KEYPOINT.y, KEYPOINT.score
+
+Frames and animals count from 0; x and y are pixels of the full frame, the centre of the top-left pixel is (0, 0); a
+point that is not there has empty x and y. state is visible, occluded, absent or unknown.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from krolik.errors import InvalidFile
+from krolik.files import replacing
+from krolik.formats.imported import Imported, ImportedVideo, decode_text
+from krolik.formats.tables import (
+    STATE_NAMES,
+    STATES_BY_NAME,
+    LabelTable,
+    PredictionTable,
+    all_blocks,
+    block_arrays,
+)
+from krolik.poses import LOCATED, FrameKey, Instance, LabeledFrame, Labels, State
+from krolik.skeleton import Skeleton
+
+TIDY_LABELS = ("video", "frame", "frame_name", "time_s", "animal", "track", "keypoint", "x", "y", "state")
+TIDY_PREDICTIONS = ("video", "frame", "time_s", "animal", "keypoint", "x", "y", "score", "decoded", "model")
+WIDE_LABELS = ("video", "frame", "frame_name", "time_s", "animal", "track")
+WIDE_PREDICTIONS = ("video", "frame", "time_s", "animal", "decoded", "model")
+
+
+def write_labels(path: Path, table: LabelTable, wide: bool = False) -> None:
+    """Raises StorageError."""
+    names = table.labels.skeleton.names
+    columns = _wide_columns(WIDE_LABELS, names, "state") if wide else TIDY_LABELS
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for frame in table.labels:
+            key = frame.key
+            head = (table.video_names[key.video], key.index, frame.name, round(table.time_s(key), 6))
+            if not frame.instances:  # "no animal here" is a row without one
+                writer.writerow((*head, *[""] * (len(columns) - len(head))))
+            for animal, instance in enumerate(frame.instances):
+                cells = [
+                    (repr(x) if s in LOCATED else "", repr(y) if s in LOCATED else "", STATE_NAMES[State(s)])
+                    for (x, y), s in zip(instance.points.tolist(), instance.states.tolist())
+                ]
+                who = (*head, animal, instance.track or "")
+                if wide:
+                    writer.writerow((*who, *(cell for point in cells for cell in point)))
+                else:
+                    writer.writerows((*who, name, *cell) for name, cell in zip(names, cells))
+
+
+def write_predictions(path: Path, tables: Sequence[PredictionTable], wide: bool = False) -> None:
+    """All videos into one file. Raises StorageError."""
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        names = tables[0].skeleton.names
+        csv.writer(file, lineterminator="\n").writerow(
+            _wide_columns(WIDE_PREDICTIONS, names, "score") if wide else TIDY_PREDICTIONS
+        )
+        for table, block in all_blocks(tables):
+            (_write_wide_block if wide else _write_tidy_block)(file, table, block)
+
+
+def _wide_columns(head: tuple[str, ...], names: list[str], last: str) -> tuple[str, ...]:
+    return (*head, *(f"{name}.{axis}" for name in names for axis in ("x", "y", last)))
+
+
+def _write_tidy_block(file: TextIO, table: PredictionTable, block) -> None:
+    import pandas
+
+    arrays = block_arrays(table, block)
+    names = np.array(table.skeleton.names, object)
+    frame = pandas.DataFrame(
+        {**arrays, "keypoint": names[arrays["keypoint"]], "video": table.video, "model": table.model,
+         "decoded": arrays["decoded"].astype(int)}
+    )  # fmt: skip
+    frame.to_csv(file, columns=list(TIDY_PREDICTIONS), header=False, index=False, float_format="%.7g",
+                 lineterminator="\n")  # fmt: skip
+
+
+def _write_wide_block(file: TextIO, table: PredictionTable, block) -> None:
+    import pandas
+
+    frames, animals, keypoints = block.score.shape
+    index = np.repeat(np.arange(block.start, block.stop), animals)
+    head = pandas.DataFrame(
+        {"video": table.video, "frame": index, "time_s": np.round(table.times_s[index], 6),
+         "animal": np.tile(np.arange(animals), frames), "decoded": np.repeat(block.decoded, animals).astype(int),
+         "model": table.model}
+    )  # fmt: skip
+    points = np.concatenate([block.xy, block.score[..., None]], axis=-1).reshape(frames * animals, keypoints * 3)
+    body = pandas.DataFrame(points)
+    pandas.concat([head, body], axis=1).to_csv(file, header=False, index=False, float_format="%.7g",
+                                               lineterminator="\n")  # fmt: skip
+
+
+def sniff(path: Path) -> bool:
+    """Whether this is a CSV of labels in one of the two forms."""
+    if path.suffix.lower() != ".csv":
+        return False
+    with path.open("rb") as file:
+        first = file.read(65536).split(b"\n")[0]
+    return first.lstrip(b"\xef\xbb\xbf").startswith(b"video,frame,frame_name,")
+
+
+def read(path: Path, missing: State = State.UNKNOWN) -> Imported:
+    """Labels, tidy or wide. Raises InvalidFile that names the line and the column."""
+    text, _ = decode_text(path.read_bytes(), path)
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = tuple(next(rows))
+        cells = list(_tidy_cells(rows, header, path) if header == TIDY_LABELS else _wide_cells(rows, header, path))
+    except csv.Error as error:
+        raise InvalidFile(f"line {rows.line_num} is not CSV ({error})", path) from error
+    names = list(dict.fromkeys(cell.keypoint for cell in cells if cell.keypoint))
+    if not names:
+        raise InvalidFile("the file names no keypoint", path)
+    return _imported(path, Skeleton.of(names), cells)
+
+
+class _Cell:
+    """One keypoint of one animal in one frame, or (without a keypoint) a frame without animals."""
+
+    __slots__ = ("video", "frame", "name", "animal", "track", "keypoint", "point", "state")
+
+    def __init__(self, head: Sequence[str], keypoint: str, place: Sequence[str], where: str, path: Path):
+        x, y, state = place
+        self.video, self.name, self.track, self.keypoint = head[0], head[2], head[5], keypoint
+        self.frame = _whole(head[1], "frame", where, path)
+        self.animal = _whole(head[4], "animal", where, path) if keypoint else -1
+        if keypoint and state not in STATES_BY_NAME:
+            raise InvalidFile(f"{where}: {state!r} is not a state ({', '.join(STATES_BY_NAME)})", path)
+        self.state = STATES_BY_NAME.get(state, State.UNKNOWN)
+        self.point = (np.nan, np.nan)
+        if self.state in LOCATED:
+            self.point = (_finite(x, "x", where, path), _finite(y, "y", where, path))
+
+
+def _tidy_cells(rows, header: tuple[str, ...], path: Path) -> Iterator[_Cell]:
+    for row in rows:
+        where = f"line {rows.line_num}"
+        if len(row) != len(header):
+            raise InvalidFile(f"{where} has {len(row)} cells instead of {len(header)}", path)
+        yield _Cell(row, row[6], row[7:], where, path)
+
+
+def _wide_cells(rows, header: tuple[str, ...], path: Path) -> Iterator[_Cell]:
+    triples = header[len(WIDE_LABELS) :]
+    names = [column.removesuffix(".x") for column in triples[::3]]
+    if header != _wide_columns(WIDE_LABELS, names, "state"):
+        raise InvalidFile("the columns are not those of a CSV of labels", path, "Compare with docs/formats.md.")
+    for row in rows:
+        where = f"line {rows.line_num}"
+        if len(row) != len(header):
+            raise InvalidFile(f"{where} has {len(row)} cells instead of {len(header)}", path)
+        if row[4] == "":
+            yield _Cell(row, "", ("", "", ""), where, path)
+        else:
+            for k, name in enumerate(names):
+                yield _Cell(row, name, row[len(WIDE_LABELS) + 3 * k :][:3], where, path)
+
+
+def _whole(text: str, column: str, where: str, path: Path) -> int:
+    if not text.isdigit():
+        raise InvalidFile(f"{where}: {column} is {text!r}, not a whole number from 0", path)
+    return int(text)
+
+
+def _finite(text: str, column: str, where: str, path: Path) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise InvalidFile(f"{where}: {column} is {text!r}, not a number", path)
+    return value
+
+
+def _imported(path: Path, skeleton: Skeleton, cells: list[_Cell]) -> Imported:
+    frames: dict[FrameKey, dict[int, Instance | dict]] = {}
+    names: dict[FrameKey, str] = {}
+    for cell in cells:
+        key = FrameKey(cell.video, cell.frame)
+        names[key] = cell.name
+        animals = frames.setdefault(key, {})
+        if cell.keypoint:
+            found = animals.setdefault(cell.animal, {"track": cell.track})
+            assert isinstance(found, dict)
+            if cell.keypoint in found:
+                raise InvalidFile(f"{cell.video}, frame {cell.frame}: {cell.keypoint} occurs twice", path)
+            found[cell.keypoint] = (cell.point, cell.state)
+    labelled = []
+    for key, animals in frames.items():
+        instances = []
+        for _, values in sorted(animals.items()):
+            assert isinstance(values, dict)
+            points = [values.get(n, ((np.nan, np.nan), State.UNKNOWN)) for n in skeleton.names]
+            instances.append(Instance(np.array([p for p, _ in points]), np.array([s for _, s in points]),
+                                      values["track"] or None))  # fmt: skip
+        labelled.append(LabeledFrame(key, tuple(instances), names[key]))
+    videos = tuple(ImportedVideo(v, path.parent / v) for v in dict.fromkeys(k.video for k in frames))
+    return Imported("Krolik CSV", Labels(skeleton, tuple(labelled)), videos)

@@ -1,0 +1,132 @@
+"""Krolik's own HDF5, for labels and predictions, version 1. Every group carries what is needed to read it alone.
+
+/ attributes: format ("krolik-labels" or "krolik-predictions"), version, skeleton (JSON), keypoints (names)
+Labels:       /labels/video (L,) text; frame (L,) int64; name (L,) text; time_s (L,) float64;
+              animals (L,) int32: how many each frame has; then, one row per animal in the same order:
+              points (A, K, 2) float64, NaN where there are none; states (A, K) int8; track (A,) text
+              /videos/name, path (V,) text
+Predictions:  /predictions/{0, 1, ...} one group per video, attributes video, model;
+              frame (F,) int64; time_s (F,) float64; points (F, N, K, 2) float32; score (F, N, K) float32;
+              decoded (F,) bool
+
+Frames count from 0; points are x, y in pixels of the full frame, the centre of the top-left pixel is (0, 0); states
+are 0 unknown, 1 absent, 2 occluded, 3 visible.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from krolik.errors import InvalidFile, KrolikError
+from krolik.files import replacing
+from krolik.formats.imported import Imported, ImportedVideo
+from krolik.formats.krolik_json import LABELS, PREDICTIONS, VERSION
+from krolik.formats.tables import LabelTable, PredictionTable
+from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
+from krolik.skeleton import Skeleton
+
+TEXT = h5py.string_dtype("utf-8")
+
+
+def _head(file: h5py.File, kind: str, skeleton: Skeleton) -> None:
+    file.attrs["format"], file.attrs["version"] = kind, VERSION
+    file.attrs["skeleton"] = json.dumps(skeleton.to_json(), ensure_ascii=False)
+    file.attrs.create("keypoints", skeleton.names, dtype=TEXT)
+
+
+def write_labels(path: Path, table: LabelTable) -> None:
+    """Raises StorageError."""
+    frames, skeleton = table.labels.frames, table.labels.skeleton
+    instances = [i for f in frames for i in f.instances]
+    with replacing(path) as partial, h5py.File(partial, "w") as file:
+        _head(file, LABELS, skeleton)
+        group = file.create_group("labels")
+        group.create_dataset("video", data=[table.video_names[f.key.video] for f in frames], dtype=TEXT)
+        group.create_dataset("frame", data=np.array([f.key.index for f in frames], np.int64))
+        group.create_dataset("name", data=[f.name for f in frames], dtype=TEXT)
+        group.create_dataset("time_s", data=np.array([table.time_s(f.key) for f in frames], float))
+        group.create_dataset("animals", data=np.array([len(f.instances) for f in frames], np.int32))
+        shape = (len(instances), len(skeleton))
+        group.create_dataset("points", data=np.array([i.points for i in instances], float).reshape(*shape, 2))
+        group.create_dataset("states", data=np.array([i.states for i in instances], np.int8).reshape(shape))
+        group.create_dataset("track", data=[i.track or "" for i in instances], dtype=TEXT)
+        videos = file.create_group("videos")
+        videos.create_dataset("name", data=list(table.video_names.values()), dtype=TEXT)
+        videos.create_dataset("path", data=[table.video_paths[v] for v in table.video_names], dtype=TEXT)
+
+
+def write_predictions(path: Path, tables: Sequence[PredictionTable]) -> None:
+    """All videos into one file, block by block. Raises StorageError."""
+    with replacing(path) as partial, h5py.File(partial, "w") as file:
+        _head(file, PREDICTIONS, tables[0].skeleton)
+        for number, table in enumerate(tables):
+            group = file.create_group(f"predictions/{number}")
+            group.attrs["video"], group.attrs["model"] = table.video, table.model
+            for block in table.blocks():
+                index = np.arange(block.start, block.stop)
+                arrays = {"frame": index, "time_s": table.times_s[index], "points": block.xy, "score": block.score,
+                          "decoded": block.decoded}  # fmt: skip
+                for name, values in arrays.items():
+                    _append(group, name, values)
+
+
+def _append(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    if name not in group:
+        group.create_dataset(name, data=values, maxshape=(None, *values.shape[1:]),
+                             chunks=(1024, *values.shape[1:]), compression="gzip", compression_opts=1)  # fmt: skip
+        return
+    data = group[name]
+    assert isinstance(data, h5py.Dataset)
+    data.resize(len(data) + len(values), axis=0)
+    data[-len(values) :] = values
+
+
+def sniff(path: Path) -> bool:
+    if path.suffix.lower() not in (".h5", ".hdf5"):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("format") == LABELS
+    except OSError:
+        return False
+
+
+def read(path: Path, missing: State = State.UNKNOWN) -> Imported:
+    """Labels. Raises InvalidFile."""
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != LABELS or file.attrs.get("version") != VERSION:
+                raise InvalidFile(f"not an HDF5 file of labels (format {LABELS!r}, version {VERSION})", path)
+            skeleton = Skeleton.from_json(json.loads(str(file.attrs["skeleton"])))
+            names = ("video", "frame", "name", "animals", "points", "states", "track")
+            data: dict[str, np.ndarray] = {name: np.asarray(file[f"labels/{name}"]) for name in names}
+            places = zip(file["videos/name"][()], file["videos/path"][()])  # pyright: ignore
+            videos = tuple(_video(path, name.decode(), place.decode()) for name, place in places)
+    except KrolikError as error:
+        raise InvalidFile(str(error), path) from error
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidFile(f"not a readable HDF5 file of labels ({error})", path) from error
+    rows, keypoints = len(data["track"]), len(skeleton)
+    if data["points"].shape != (rows, keypoints, 2) or data["states"].shape != (rows, keypoints):
+        raise InvalidFile(f"points {data['points'].shape} and states {data['states'].shape} do not fit "
+                          f"{rows} animals of {keypoints} keypoints", path)  # fmt: skip
+    if data["animals"].sum() != rows or len(data["frame"]) != len(data["animals"]):
+        raise InvalidFile("the frames' numbers of animals do not add up", path)
+    ends = np.cumsum(data["animals"])
+    frames = []
+    for video, frame, name, animals, end in zip(data["video"], data["frame"], data["name"], data["animals"], ends):
+        instances = tuple(
+            Instance(data["points"][i], data["states"][i], data["track"][i].decode() or None)
+            for i in range(end - animals, end)
+        )
+        frames.append(LabeledFrame(FrameKey(video.decode(), int(frame)), instances, name.decode()))
+    return Imported("Krolik HDF5", Labels(skeleton, tuple(frames)), videos)
+
+
+def _video(path: Path, name: str, place: str) -> ImportedVideo:
+    return ImportedVideo(name, Path(place) if place and Path(place).exists() else path.parent / name)

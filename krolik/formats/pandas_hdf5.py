@@ -1,0 +1,107 @@
+"""Reading the data frames that pandas keeps in HDF5, without pandas and without running anything in the file.
+
+Both layouts are read: "fixed" (levels and labels as arrays) and "table" (records; column names in a pickled
+attribute, of which only plain strings, numbers, lists, tuples and dictionaries are accepted).
+Layout: pandas/io/pytables.py of pandas 0.15 to 3.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from krolik.errors import InvalidFile
+
+LARGEST_ATTRIBUTE = 4 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTable:
+    """columns: one tuple of level values per column; index: one tuple of strings per row; values: (rows, columns)."""
+
+    columns: list[tuple[str, ...]]
+    index: list[tuple[str, ...]]
+    values: np.ndarray
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Builds plain values only: a pickle that asks for any class or function is refused before it gets it."""
+
+    def find_class(self, module: str, name: str):
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+    def persistent_load(self, pid):
+        raise pickle.UnpicklingError("it asks for an outside object")
+
+
+def read_frame_table(path: Path) -> FrameTable:
+    """The only data frame of a file. Raises InvalidFile."""
+    try:
+        with h5py.File(path, "r") as file:
+            groups = [g for g in file.values() if isinstance(g, h5py.Group) and "pandas_type" in g.attrs]
+            if len(groups) != 1:
+                raise InvalidFile(f"{len(groups)} data frames of pandas in this file instead of one", path)
+            if isinstance(groups[0].get("table"), h5py.Dataset):
+                return _read_records(groups[0])
+            return _read_fixed(groups[0])
+    except (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError, pickle.UnpicklingError) as error:
+        raise InvalidFile(f"not a readable HDF5 file of labels ({error})", path) from error
+
+
+def _text(value) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _whole(group: h5py.Group, name: str) -> int:
+    return int(np.asarray(group.attrs[name]))
+
+
+def _plain(raw) -> object:
+    data = bytes(raw)
+    if len(data) > LARGEST_ATTRIBUTE:
+        raise ValueError("an attribute is too large")
+    return _PlainUnpickler(io.BytesIO(data), encoding="utf-8").load()
+
+
+def _read_records(group: h5py.Group) -> FrameTable:
+    records = np.asarray(group["table"])
+    assert records.dtype.names is not None
+    columns: list[tuple[str, ...]] = []
+    blocks = []
+    for name in records.dtype.names:
+        if not name.startswith("values_block_"):
+            continue
+        names = _plain(group["table"].attrs[f"{name}_kind"])
+        if not isinstance(names, list):
+            raise ValueError("column names are not a list")
+        columns += [tuple(map(str, c)) if isinstance(c, tuple) else (str(c),) for c in names]
+        blocks.append(np.asarray(records[name], float).reshape(len(records), -1))
+    levels = [n for n in records.dtype.names if n.startswith("level_")] or ["index"]
+    index = [tuple(_text(v) for v in row) for row in zip(*(records[n].tolist() for n in levels))]
+    return FrameTable(columns, index, np.concatenate(blocks, axis=1))
+
+
+def _read_fixed(group: h5py.Group) -> FrameTable:
+    columns = _axis(group, "axis0")
+    index = _axis(group, "axis1")
+    values = np.full((len(index), len(columns)), np.nan)
+    place = {column: i for i, column in enumerate(columns)}
+    for block in range(_whole(group, "nblocks")):
+        items = _axis(group, f"block{block}_items")
+        values[:, [place[item] for item in items]] = group[f"block{block}_values"][()]  # pyright: ignore
+    return FrameTable(columns, index, values)
+
+
+def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:
+    if name in group:
+        return [(_text(v),) for v in group[name][()].tolist()]  # pyright: ignore
+    levels = []
+    for number in range(_whole(group, f"{name}_nlevels")):
+        values = [_text(v) for v in group[f"{name}_level{number}"][()].tolist()]  # pyright: ignore
+        levels.append([values[i] for i in group[f"{name}_label{number}"][()].tolist()])  # pyright: ignore
+    return list(zip(*levels))

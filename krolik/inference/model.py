@@ -1,0 +1,121 @@
+"""A trained model as one ONNX file: the pose network, and in its metadata the locator and all that is to be known.
+
+Metadata: "krolik" is JSON (see `ModelDescription`), "krolik.locator" the locator's ONNX file in base64. Runs on ONNX
+Runtime; no torch is imported.
+
+Legend: B batch, N animals, K keypoints.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+
+from krolik.errors import InvalidFile, KrolikError, NotFound
+from krolik.skeleton import Skeleton
+
+FORMAT, VERSION = "krolik-model", 1
+DESCRIPTION_KEY, LOCATOR_KEY = "krolik", "krolik.locator"
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a model says of itself. Sizes (width, height) in view pixels; scale in view pixels per frame pixel."""
+
+    name: str
+    skeleton: Skeleton
+    pipeline: Literal["whole", "crop"]
+    input_size: tuple[int, int]
+    scale: float
+    locator_size: tuple[int, int]
+    animals: int
+    plan: dict
+    origin: dict
+
+    def to_json(self) -> dict:
+        return {
+            "format": FORMAT, "version": VERSION, "name": self.name, "skeleton": self.skeleton.to_json(),
+            "pipeline": self.pipeline, "input_size": self.input_size, "scale": self.scale,
+            "locator_size": self.locator_size, "animals": self.animals, "plan": self.plan, "origin": self.origin,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, value: dict) -> ModelDescription:
+        """Raises ValueError, KeyError, TypeError for anything else."""
+        if value["format"] != FORMAT or value["version"] != VERSION:
+            raise ValueError(f"format {value['format']!r}, version {value['version']!r}")
+        return cls(
+            str(value["name"]), Skeleton.from_json(value["skeleton"]), value["pipeline"], tuple(value["input_size"]),
+            float(value["scale"]), tuple(value["locator_size"]), int(value["animals"]), value["plan"], value["origin"],
+        )  # fmt: skip
+
+
+def pack(description: ModelDescription, pose: bytes, locator: bytes | None) -> bytes:
+    """One ONNX file of a pose network, its locator and their description."""
+    from krolik.networks.export import with_metadata  # where models are made, torch is at hand
+
+    metadata = {DESCRIPTION_KEY: json.dumps(description.to_json(), ensure_ascii=False)}
+    if locator is not None:
+        metadata[LOCATOR_KEY] = base64.b64encode(locator).decode()
+    return with_metadata(pose, metadata)
+
+
+class PoseModel:
+    """A model ready to run. `identity` is its name with a hash of the file's content."""
+
+    def __init__(self, data: bytes, threads: int, where: object = "model"):
+        """Raises InvalidFile when the bytes are no Krolik model."""
+        self._pose = _session(data, threads, where)
+        metadata = self._pose.get_modelmeta().custom_metadata_map
+        if DESCRIPTION_KEY not in metadata:
+            raise InvalidFile("an ONNX file, but not a Krolik model", where, "Export one: krolik export --to model.")
+        try:
+            self.description = ModelDescription.from_json(json.loads(metadata[DESCRIPTION_KEY]))
+            locator = metadata.get(LOCATOR_KEY)
+            locator_bytes = base64.b64decode(locator, validate=True) if locator else None
+        except (KrolikError, ValueError, KeyError, TypeError, binascii.Error) as error:
+            raise InvalidFile(f"the model's description cannot be read ({error})", where) from error
+        if self.description.pipeline == "crop" and locator_bytes is None:
+            raise InvalidFile("the model's locator is missing", where)
+        self._locator = _session(locator_bytes, threads, where) if locator_bytes else None
+        self.identity = f"{self.description.name}@{hashlib.sha256(data).hexdigest()[:8]}"
+
+    @classmethod
+    def open(cls, path: str | Path, threads: int) -> PoseModel:
+        """Raises NotFound, InvalidFile."""
+        path = Path(path)
+        if not path.is_file():
+            raise NotFound("no such model", path)
+        return cls(path.read_bytes(), threads, path)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.description.skeleton
+
+    def pose(self, images: np.ndarray) -> np.ndarray:
+        """(B, h, w, 3) uint8 RGB views → (B, K, 3) float32: x, y in view pixels, score."""
+        return self._pose.run(["poses"], {"images": images})[0][:, 0]  # pyright: ignore
+
+    def locate(self, image: np.ndarray) -> np.ndarray:
+        """(h, w, 3) uint8 RGB thumbnail → (N, 3) float32: centres in thumbnail pixels and scores, best first."""
+        if self._locator is None:
+            raise RuntimeError("a whole-frame model has no locator")
+        return self._locator.run(["poses"], {"images": image[None]})[0][0, :, 0]  # pyright: ignore
+
+
+def _session(data: bytes, threads: int, where: object) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no base class of their own
+        raise InvalidFile(f"not an ONNX model that can be run ({str(error).splitlines()[0]})", where) from error

@@ -1,0 +1,119 @@
+"""Poses in frames that follow each other: the crop follows the last pose, the locator runs when an animal is lost.
+
+Legend: N animals, K keypoints.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from krolik.inference.model import PoseModel
+from krolik.video import Frame
+from krolik.views import View
+
+SURE = 0.2  # a point of at least this score says where the animal is
+HELD = 0.34  # an animal is held while this part of its keypoints is sure
+LOCATOR_SURE = 0.15  # several animals: weaker peaks of the locator are noise
+RETRY_FRAMES = 8  # how often the locator looks for animals that are missing while others are there
+OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
+
+
+class Poser:
+    """Turns frames into poses, one after the other. `reset` forgets where the animals were."""
+
+    def __init__(self, model: PoseModel):
+        self.model = model
+        self._about = model.description
+        self.reset()
+
+    def reset(self) -> None:
+        self._centres: list[np.ndarray | None] = [None] * max(1, self._about.animals)
+        self._frame = 0
+
+    def __call__(self, frame: Frame) -> np.ndarray:
+        """(N, K, 3) float32: x, y in frame pixels and score; NaN and 0 for an animal that is not there."""
+        if self._about.pipeline == "whole":
+            return self.whole(frame)[None]
+        poses = [self._follow(frame, animal) for animal in range(len(self._centres))]
+        self._drop_doubles(poses)
+        missing = [a for a, pose in enumerate(poses) if pose is None]
+        if missing and (len(missing) == len(poses) or self._frame % RETRY_FRAMES == 0):
+            self._find(frame, poses, missing)
+        self._frame += 1
+        nothing = np.full((len(self._about.skeleton), 3), np.nan, np.float32)
+        nothing[:, 2] = 0.0
+        return np.stack([nothing if pose is None else pose for pose in poses])
+
+    def whole(self, frame: Frame) -> np.ndarray:
+        """(K, 3): the pose in the whole frame."""
+        view = View.fit(frame.size, self._about.input_size)
+        return _in_frame(self.model.pose(frame.warp(view)[None])[0], view)
+
+    def _crop(self, frame: Frame, centre: np.ndarray) -> np.ndarray:
+        """(K, 3): the pose in a crop around `centre`; looked at twice if it lies off the middle."""
+        size, scale = self._about.input_size, self._about.scale
+        for _ in range(2):
+            view = View.crop((float(centre[0]), float(centre[1])), size, scale)
+            pose = _in_frame(self.model.pose(frame.warp(view)[None])[0], view)
+            middle = _centre(pose)
+            if middle is None or np.linalg.norm(middle - centre) * scale < OFF_CENTRE * size[0]:
+                break
+            centre = middle
+        return pose
+
+    def _follow(self, frame: Frame, animal: int) -> np.ndarray | None:
+        """The animal's pose near where it was; None if it was nowhere or is not there any more."""
+        centre = self._centres[animal]
+        if centre is None:
+            return None
+        pose = self._crop(frame, centre)
+        self._centres[animal] = _centre(pose) if _held(pose) else None
+        return None if self._centres[animal] is None else pose
+
+    def _drop_doubles(self, poses: list[np.ndarray | None]) -> None:
+        """Of two crops that show the same animal, the less sure one lets go."""
+        reach = 0.15 * self._about.input_size[0] / self._about.scale
+        for a in range(len(poses)):
+            for b in range(a):
+                first, second = poses[a], poses[b]
+                if first is None or second is None:
+                    continue
+                if np.nanmedian(np.linalg.norm(first[:, :2] - second[:, :2], axis=1)) < 0.3 * reach:
+                    loser = a if first[:, 2].mean() < second[:, 2].mean() else b
+                    poses[loser] = self._centres[loser] = None
+
+    def _find(self, frame: Frame, poses: list[np.ndarray | None], missing: list[int]) -> None:
+        """Looks for missing animals on a thumbnail, away from those that are held."""
+        view = View.fit(frame.size, self._about.locator_size)
+        found = self.model.locate(frame.warp(view))
+        reach = 0.25 * self._about.input_size[0] / self._about.scale
+        alone = len(poses) == 1
+        for x, y, score in found:
+            if not missing or not (alone or score >= LOCATOR_SURE):
+                break
+            centre = view.inverse(np.array([x, y], float))
+            held = [c for c in self._centres if c is not None]
+            if any(np.linalg.norm(centre - other) < reach for other in held):
+                continue
+            pose, animal = self._crop(frame, centre), missing[0]
+            # a single animal's best guess is always given; of several, only those that are really there
+            if alone or _held(pose):
+                poses[animal] = pose
+                self._centres[animal] = _centre(pose) if _held(pose) else None
+                missing.pop(0)
+
+
+def _in_frame(pose: np.ndarray, view: View) -> np.ndarray:
+    out = pose.copy()
+    out[:, :2] = view.inverse(pose[:, :2].astype(float))
+    return out
+
+
+def _centre(pose: np.ndarray) -> np.ndarray | None:
+    """The middle of the box around the sure points."""
+    sure = pose[pose[:, 2] >= SURE, :2]
+    return (sure.min(axis=0) + sure.max(axis=0)) / 2 if len(sure) else None
+
+
+def _held(pose: np.ndarray) -> bool:
+    return bool((pose[:, 2] >= SURE).mean() >= HELD)

@@ -1,0 +1,200 @@
+"""The project file itself: opening, transactions, integrity, backup.
+
+One connection, shared by the threads of a process under a lock; other processes have their own (WAL). A transaction
+that has been committed survives a power cut (synchronous=FULL).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from krolik.errors import Conflict, InvalidProject, InvalidSetting, KrolikError, NotFound, StorageError
+from krolik.project.migrate import migrate
+from krolik.skeleton import Skeleton
+
+SUFFIX = ".krolik"
+APPLICATION_ID = 0x4B524F4C  # "KROL"
+WAIT_SECONDS = 20.0
+CHECKED_BYTES = 64 << 20  # larger files are checked whole only when asked: `krolik info --check`
+
+
+class ProjectFile:
+    """An open project. Close it, or use it in a `with` statement."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, read_only: bool):
+        self.path, self.read_only = path, read_only
+        self._connection, self._lock, self._depth = connection, threading.RLock(), 0
+
+    @classmethod
+    def create(cls, path: str | Path, skeleton: Skeleton) -> ProjectFile:
+        """A new, empty project. Raises InvalidSetting if something is there already, StorageError."""
+        path = Path(path)
+        if path.suffix != SUFFIX:
+            raise InvalidSetting(f"a project's name ends with {SUFFIX}", path, f"Try {path.stem}{SUFFIX}.")
+        if path.exists():
+            raise InvalidSetting("this file exists already", path, "Choose another name, or remove it first.")
+        # made under another name: a file that exists is a whole project
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with _translated(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                connection = _connect(partial, read_only=False)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                migrate(connection, path)
+                values = {"uuid": uuid.uuid4().hex, "created": str(time.time()),
+                          "skeleton": json.dumps(skeleton.to_json(), ensure_ascii=False)}  # fmt: skip
+                connection.executemany("INSERT INTO property VALUES (?, ?)", values.items())
+                connection.close()
+                os.replace(partial, path)
+        finally:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{partial}{suffix}").unlink(missing_ok=True)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> ProjectFile:
+        """Raises NotFound, InvalidProject for a damaged, foreign or newer file, StorageError."""
+        path = Path(path)
+        if not path.is_file():
+            raise NotFound("no such project", path, f"Make it with: krolik new {path.name}.")
+        with path.open("rb") as file:
+            header = file.read(100)
+        if header[:16] != b"SQLite format 3\0" or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+            raise InvalidProject("not a Krolik project", path)
+        read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        with _translated(path):
+            connection = _connect(path, read_only)
+            try:
+                if path.stat().st_size <= CHECKED_BYTES:
+                    _check(connection, path, "quick_check(3)")
+                if not read_only:
+                    migrate(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(path, connection, read_only)
+
+    @contextmanager
+    def write(self) -> Iterator[None]:
+        """A transaction: everything inside is kept, or nothing. Nested use joins the outer one."""
+        if self.read_only:
+            raise StorageError("the project is read-only here", self.path, "Copy it to a folder that you may write to.")
+        with self._lock, _translated(self.path):
+            if self._depth == 0:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0 and self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("COMMIT")
+
+    def rows(self, sql: str, *values: object) -> list[tuple]:
+        """The result of a query."""
+        with self._lock, _translated(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def execute(self, sql: str, *values: object) -> int:
+        """A statement inside `write()`; the id of the row that it made, if it made one."""
+        with self._lock, _translated(self.path):
+            if not self._depth:
+                raise RuntimeError("writing outside a transaction")
+            return self._connection.execute(sql, values).lastrowid or 0
+
+    def get(self, name: str) -> str:
+        """A property's value. Raises InvalidProject if it is not there."""
+        found = self.rows("SELECT value FROM property WHERE name = ?", name)
+        if not found:
+            raise InvalidProject(f"the property {name!r} is missing", self.path)
+        return found[0][0]
+
+    def shrink(self) -> None:
+        """Gives the space of what was deleted back to the disk."""
+        with self._lock, _translated(self.path):
+            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def check(self) -> None:
+        """Reads every page and index. Raises InvalidProject."""
+        with self._lock, _translated(self.path):
+            _check(self._connection, self.path, "integrity_check(3)")
+
+    def backup(self, target: str | Path) -> Path:
+        """A copy of the project as it is now, complete even while others write to it. Raises StorageError."""
+        target = Path(target)
+        if target.exists():
+            raise InvalidSetting("this file exists already", target, "Choose another name.")
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with self._lock, _translated(target):
+                copy = sqlite3.connect(partial)
+                try:
+                    self._connection.backup(copy)
+                    copy.execute("PRAGMA journal_mode = DELETE")
+                finally:
+                    copy.close()
+                os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> ProjectFile:
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.close()
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    mode = "mode=ro&immutable=1" if read_only else "mode=rwc"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}", WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=True
+    )
+    if not read_only:
+        if not path.exists() or path.stat().st_size == 0:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # must come before everything else
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path, pragma: str) -> None:
+    problems = [row[0] for row in connection.execute(f"PRAGMA {pragma}")]
+    if problems != ["ok"]:
+        raise InvalidProject(f"the project is damaged ({problems[0]})", path, "Go back to a backup.")
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's and the system's errors as ours."""
+    try:
+        yield
+    except KrolikError:
+        raise
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        if "full" in text:
+            raise StorageError("the disk is full", path, "Free some space; nothing that was saved is lost.") from error
+        if "locked" in text or "busy" in text:
+            raise Conflict("another program is writing to the project", path, "Try again in a moment.") from error
+        raise StorageError(f"the project cannot be used here ({text})", path) from error
+    except sqlite3.DatabaseError as error:
+        raise InvalidProject(f"the project is damaged ({error})", path, "Go back to a backup.") from error
+    except OSError as error:
+        raise StorageError(f"cannot be written ({error.strerror or error})", path) from error

@@ -1,0 +1,83 @@
+"""Runs: one training or one inference each, with its settings, its state and, while it goes on, its checkpoint."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from krolik.errors import NotFound
+from krolik.project.file import ProjectFile
+
+Status = Literal["running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """`document` holds the settings and, when it is done, the result."""
+
+    id: int
+    kind: str
+    status: Status
+    created: float
+    updated: float
+    document: dict
+
+
+def start(file: ProjectFile, kind: str, document: dict) -> int:
+    now = time.time()
+    with file.write():
+        return file.execute(
+            "INSERT INTO run (kind, status, created, updated, document) VALUES (?, 'running', ?, ?, ?)",
+            kind, now, now, json.dumps(document, ensure_ascii=False),
+        )  # fmt: skip
+
+
+def finish(file: ProjectFile, run: int, status: Status, **result: object) -> None:
+    """Ends a run; its checkpoint goes unless it may be continued."""
+    with file.write():
+        merged = {**get(file, run).document, **result}
+        file.execute(
+            "UPDATE run SET status = ?, updated = ?, document = ? WHERE id = ?",
+            status, time.time(), json.dumps(merged, ensure_ascii=False), run,
+        )  # fmt: skip
+        if status == "done":
+            file.execute("DELETE FROM checkpoint WHERE run = ?", run)
+
+
+def restart(file: ProjectFile, run: int) -> None:
+    with file.write():
+        file.execute("UPDATE run SET status = 'running', updated = ? WHERE id = ?", time.time(), run)
+
+
+def get(file: ProjectFile, run: int) -> Run:
+    """Raises NotFound."""
+    rows = file.rows("SELECT id, kind, status, created, updated, document FROM run WHERE id = ?", run)
+    if not rows:
+        raise NotFound(f"no run has the number {run}", file.path)
+    return _run(rows[0])
+
+
+def every(file: ProjectFile, kind: str) -> list[Run]:
+    """The runs of a kind, newest first."""
+    rows = file.rows(
+        "SELECT id, kind, status, created, updated, document FROM run WHERE kind = ? ORDER BY id DESC", kind
+    )
+    return [_run(row) for row in rows]
+
+
+def _run(row: tuple) -> Run:
+    identity, kind, status, created, updated, text = row
+    return Run(identity, kind, status, created, updated, json.loads(text))
+
+
+def save_checkpoint(file: ProjectFile, run: int, data: bytes) -> None:
+    with file.write():
+        file.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", run, data)
+        file.execute("UPDATE run SET updated = ? WHERE id = ?", time.time(), run)
+
+
+def checkpoint(file: ProjectFile, run: int) -> bytes | None:
+    found = file.rows("SELECT data FROM checkpoint WHERE run = ?", run)
+    return found[0][0] if found else None

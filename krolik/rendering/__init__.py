@@ -1,0 +1,1 @@
+"""Pictures of poses: overlays on frames, annotated videos, annotated images."""

@@ -1,0 +1,195 @@
+"""Keypoints, the edges between them, and which are left and right of each other."""
+
+from __future__ import annotations
+
+import colorsys
+import re
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from krolik.errors import InvalidLabels, NotFound
+
+LEFT, RIGHT = "left", "right"
+# Longest first, so that "left" is not read as "l" + "eft"; Russian stems cover every gender and case.
+SIDE_TOKENS = {"left": LEFT, "right": RIGHT, "l": LEFT, "r": RIGHT, "л": LEFT, "п": RIGHT, "左": LEFT, "右": RIGHT}
+SIDE_STEMS = {"лев": LEFT, "прав": RIGHT}
+GLUED = {"left": LEFT, "right": RIGHT, "лев": LEFT, "прав": RIGHT, "左": LEFT, "右": RIGHT}
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoint:
+    """A named point of the body. Labels refer to `id`, so a keypoint can be renamed or moved in the order."""
+
+    id: int
+    name: str
+    color: str  # "#rrggbb"
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Keypoints in order, edges and symmetric pairs as pairs of keypoint ids.
+
+    Raises InvalidLabels when a name is empty or doubled, or an edge or pair names an unknown id.
+    """
+
+    keypoints: tuple[Keypoint, ...]
+    edges: tuple[tuple[int, int], ...] = ()
+    pairs: tuple[tuple[int, int], ...] = field(default=())
+
+    def __post_init__(self):
+        ids = [k.id for k in self.keypoints]
+        for value, kind in (([str(i) for i in ids], "id"), (self.names, "name")):
+            doubled = sorted({v for v in value if value.count(v) > 1})
+            if doubled:
+                raise InvalidLabels(
+                    f"the keypoint {kind} {doubled[0]!r} occurs twice", "skeleton", "Give each its own."
+                )
+        if any(not name.strip() for name in self.names):
+            raise InvalidLabels("a keypoint has an empty name", "skeleton", "Name it.")
+        for first, second in self.edges + self.pairs:
+            if first not in ids or second not in ids or first == second:
+                raise InvalidLabels(f"the connection ({first}, {second}) does not join two keypoints", "skeleton")
+
+    @classmethod
+    def of(cls, names: list[str] | tuple[str, ...], edges: list[tuple[str, str]] | tuple = ()) -> Skeleton:
+        """A skeleton from names, edges given by names; colours and symmetric pairs are found."""
+        ids = {name: i for i, name in enumerate(names)}
+        unknown = [n for edge in edges for n in edge if n not in ids]
+        if unknown:
+            raise InvalidLabels(f"an edge names the unknown keypoint {unknown[0]!r}", "skeleton")
+        keypoints = tuple(Keypoint(i, n, c) for i, (n, c) in enumerate(zip(names, palette(len(names)))))
+        pairs = tuple((ids[a], ids[b]) for a, b in symmetric_pairs(list(names)))
+        return cls(keypoints, tuple((ids[a], ids[b]) for a, b in edges), pairs)
+
+    @property
+    def names(self) -> list[str]:
+        return [k.name for k in self.keypoints]
+
+    @property
+    def colors(self) -> list[str]:
+        return [k.color for k in self.keypoints]
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    @cached_property
+    def position(self) -> dict[int, int]:
+        """Keypoint id → its place in the order (the K axis of every array)."""
+        return {k.id: i for i, k in enumerate(self.keypoints)}
+
+    def index(self, name: str) -> int:
+        """The place of the keypoint of that name. Raises NotFound."""
+        if name not in self.names:
+            raise NotFound(f"no keypoint is named {name!r}", "skeleton", f"There are: {', '.join(self.names)}.")
+        return self.names.index(name)
+
+    @property
+    def edge_positions(self) -> list[tuple[int, int]]:
+        return [(self.position[a], self.position[b]) for a, b in self.edges]
+
+    def mirrored(self) -> np.ndarray:
+        """(K,) int: the order of the keypoints after the picture is mirrored: left and right change places."""
+        order = np.arange(len(self))
+        for left, right in ((self.position[a], self.position[b]) for a, b in self.pairs):
+            order[left], order[right] = right, left
+        return order
+
+    def to_json(self) -> dict:
+        return {
+            "keypoints": [{"id": k.id, "name": k.name, "color": k.color} for k in self.keypoints],
+            "edges": [list(e) for e in self.edges],
+            "symmetric_pairs": [list(p) for p in self.pairs],
+        }
+
+    @classmethod
+    def from_json(cls, value: dict) -> Skeleton:
+        """Raises InvalidLabels for anything that is not what `to_json` writes."""
+        try:
+            keypoints = tuple(Keypoint(int(k["id"]), str(k["name"]), str(k["color"])) for k in value["keypoints"])
+            edges, pairs = ([(int(a), int(b)) for a, b in value.get(key, ())] for key in ("edges", "symmetric_pairs"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidLabels(f"not a skeleton ({error})", "skeleton") from error
+        return cls(keypoints, tuple(edges), tuple(pairs))
+
+    def recolored(self) -> Skeleton:
+        colors = palette(len(self))
+        return replace(self, keypoints=tuple(replace(k, color=c) for k, c in zip(self.keypoints, colors)))
+
+
+def palette(count: int) -> list[str]:
+    """`count` distinct colours as "#rrggbb": hues by the golden angle, two levels of lightness."""
+    colors = []
+    for i in range(count):
+        rgb = colorsys.hls_to_rgb((0.02 + i * 0.381966) % 1.0, 0.62 if i % 2 else 0.5, 0.95)
+        colors.append("#" + "".join(f"{round(255 * c):02x}" for c in rgb))
+    return colors
+
+
+def split_side(name: str) -> tuple[str | None, str]:
+    """The side that a keypoint's name tells and the rest of the name: "leftEar" → (left, "ear")."""
+    tokens = [t.lower() for t in re.findall(r"[A-ZА-ЯЁ]?[a-zа-яё]+|[A-ZА-ЯЁ]+(?![a-zа-яё])|\d+|[^\W\d_]", name)]
+    if len(tokens) > 1:
+        for i, token in enumerate(tokens):
+            side = SIDE_TOKENS.get(token) or next((s for stem, s in SIDE_STEMS.items() if token.startswith(stem)), None)
+            if side:
+                return side, " ".join(tokens[:i] + tokens[i + 1 :])
+    lowered = name.lower()
+    for glue, side in GLUED.items():
+        if lowered.startswith(glue) and len(lowered) > len(glue):
+            return side, " ".join(tokens).removeprefix(glue)
+        if lowered.endswith(glue) and len(lowered) > len(glue):
+            return side, " ".join(tokens).removesuffix(glue)
+    return None, name.lower()
+
+
+def symmetric_pairs(names: list[str]) -> list[tuple[str, str]]:
+    """The (left, right) pairs among `names`, told by left/right, l/r, лев-/прав-, 左/右 in them."""
+    sides: dict[str, dict[str, list[str]]] = {}
+    for name in names:
+        side, rest = split_side(name)
+        if side:
+            sides.setdefault(rest, {LEFT: [], RIGHT: []})[side].append(name)
+    return [(s[LEFT][0], s[RIGHT][0]) for s in sides.values() if len(s[LEFT]) == 1 and len(s[RIGHT]) == 1]
+
+
+def _limbs(body: str, *tips: str) -> list[tuple[str, str]]:
+    return [(body, tip) for tip in tips]
+
+
+TEMPLATES: dict[str, Skeleton] = {
+    "rabbit": Skeleton.of(
+        ["nose", "left_ear", "right_ear", "left_forepaw", "right_forepaw", "left_hindpaw", "right_hindpaw", "tail"],
+        _limbs("nose", "left_ear", "right_ear", "left_forepaw", "right_forepaw", "tail")
+        + _limbs("tail", "left_hindpaw", "right_hindpaw"),
+    ),
+    "mouse": Skeleton.of(
+        ["nose", "left_ear", "right_ear", "neck", "left_hip", "right_hip", "tail_base", "tail_middle", "tail_tip"],
+        [("nose", "left_ear"), ("nose", "right_ear"), ("left_ear", "neck"), ("right_ear", "neck"),
+         ("neck", "left_hip"), ("neck", "right_hip"), ("left_hip", "tail_base"), ("right_hip", "tail_base"),
+         ("tail_base", "tail_middle"), ("tail_middle", "tail_tip")],
+    ),
+    "quadruped": Skeleton.of(
+        ["left_eye", "right_eye", "nose", "neck", "tail_base",
+         "left_shoulder", "left_elbow", "left_front_paw", "right_shoulder", "right_elbow", "right_front_paw",
+         "left_hip", "left_knee", "left_back_paw", "right_hip", "right_knee", "right_back_paw"],
+        [("left_eye", "nose"), ("right_eye", "nose"), ("nose", "neck"), ("neck", "tail_base")]
+        + [edge for side in ("left", "right") for edge in (
+            ("neck", f"{side}_shoulder"), (f"{side}_shoulder", f"{side}_elbow"), (f"{side}_elbow", f"{side}_front_paw"),
+            ("tail_base", f"{side}_hip"), (f"{side}_hip", f"{side}_knee"), (f"{side}_knee", f"{side}_back_paw"))],
+    ),
+    "fly": Skeleton.of(
+        ["head", "thorax", "abdomen", "left_wing", "right_wing", "left_eye", "right_eye",
+         "left_foreleg", "left_midleg", "left_hindleg", "right_foreleg", "right_midleg", "right_hindleg"],
+        _limbs("thorax", "head", "abdomen", "left_wing", "right_wing", "left_foreleg", "left_midleg", "left_hindleg",
+               "right_foreleg", "right_midleg", "right_hindleg") + _limbs("head", "left_eye", "right_eye"),
+    ),
+}  # fmt: skip
+
+
+def template(name: str) -> Skeleton:
+    """The skeleton template of that name. Raises NotFound."""
+    if name not in TEMPLATES:
+        raise NotFound(f"no skeleton template is named {name!r}", fix=f"There are: {', '.join(TEMPLATES)}.")
+    return TEMPLATES[name]

@@ -1,0 +1,143 @@
+"""Batches for training: a pure function of (seed, step), prepared one ahead in a thread of its own.
+
+Legend: B batch, N animals (padded with unknown), K keypoints, H W view pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from krolik.poses import FrameKey, State
+from krolik.training.augmentation import AugmentationRanges, random_light, random_view
+from krolik.training.training_set import Sample
+from krolik.views import View
+
+AHEAD = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A frame seen through a base view, with the points to be found in it. points (N, K, 2), states (N, K)."""
+
+    key: FrameKey
+    view: View
+    points: np.ndarray
+    states: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """images (B, H, W, 3) uint8; points (B, N, K, 2) float32 in view pixels; states (B, N, K) int8; one view each."""
+
+    images: np.ndarray
+    points: np.ndarray
+    states: np.ndarray
+    views: list[View]
+
+
+def whole_frame_items(samples: Sequence[Sample], size: tuple[int, int]) -> list[Item]:
+    """Each frame once, fitted into `size`."""
+    return [Item(s.key, View.fit(s.frame_size, size), s.points, s.states) for s in samples]
+
+
+def crop_items(samples: Sequence[Sample], size: tuple[int, int], scale: float) -> list[Item]:
+    """Each animal once, at the middle of a crop."""
+    items = []
+    for sample in samples:
+        for animal in range(len(sample.points)):
+            box = sample.box(animal)
+            if box is not None:
+                centre = (float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
+                view = View.crop(centre, size, scale)
+                items.append(Item(sample.key, view, sample.points[animal, None], sample.states[animal, None]))
+    return items
+
+
+def locator_items(samples: Sequence[Sample], size: tuple[int, int]) -> list[Item]:
+    """Each frame once, on a thumbnail; the only keypoint is the centre of each animal's box."""
+    items = []
+    for sample in samples:
+        boxes = [b for b in (sample.box(a) for a in range(len(sample.points))) if b is not None]
+        points = np.array([[(b[:2] + b[2:]) / 2] for b in boxes], np.float32).reshape(-1, 1, 2)
+        states = np.full(points.shape[:2], State.VISIBLE, np.int8)
+        items.append(Item(sample.key, View.fit(sample.frame_size, size), points, states))
+    return items
+
+
+class Batches:
+    """An endless, seeded sequence of augmented batches; `batch(step)` depends on nothing but the seed and the step."""
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        load: Callable[[FrameKey], np.ndarray],
+        ranges: AugmentationRanges,
+        mirrored: np.ndarray,
+        batch_size: int,
+        seed: int,
+    ):
+        self.items, self.load, self.ranges, self.mirrored = items, load, ranges, mirrored
+        self.batch_size, self.seed = batch_size, seed
+
+    def batch(self, step: int) -> Batch:
+        first = step * self.batch_size
+        chosen = [self._item(position) for position in range(first, first + self.batch_size)]
+        rng = np.random.default_rng((self.seed, 1, step))
+        return collate([self._augmented(item, rng) for item in chosen])
+
+    def _item(self, position: int) -> Item:
+        """Every item once per epoch, each epoch in an order of its own."""
+        epoch, place = divmod(position, len(self.items))
+        return self.items[int(np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.items))[place])]
+
+    def _augmented(self, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, Item]:
+        view, mirror = random_view(item.view, self.ranges, rng)
+        border = int(rng.integers(0, 256)) if rng.random() < 0.3 else 0
+        pixels = random_light(view.warp(self.load(item.key), border), self.ranges, rng)
+        order = self.mirrored if mirror else slice(None)
+        return pixels, Item(item.key, view, item.points[:, order], item.states[:, order])
+
+    def stream(self, start: int) -> Iterator[Batch]:
+        """Batches from step `start` on; the next few are prepared in another thread while one is in use."""
+        with ThreadPoolExecutor(1, "batches") as pool:
+            waiting = [pool.submit(self.batch, step) for step in range(start, start + AHEAD)]
+            try:
+                while True:
+                    batch = waiting.pop(0).result()
+                    start += 1
+                    waiting.append(pool.submit(self.batch, start + AHEAD - 1))
+                    yield batch
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+
+def plain_batches(
+    items: Sequence[Item], load: Callable[[FrameKey], np.ndarray], batch_size: int
+) -> Iterator[tuple[Batch, Sequence[Item]]]:
+    """Every item once, as it is: for validation."""
+    for first in range(0, len(items), batch_size):
+        group = items[first : first + batch_size]
+        yield collate([(item.view.warp(load(item.key)), item) for item in group]), group
+
+
+def collate(seen: Sequence[tuple[np.ndarray, Item]]) -> Batch:
+    """Pictures and their points as one batch; frames with fewer animals are filled up."""
+    animals = max(1, *(len(item.points) for _, item in seen))
+    keypoints = seen[0][1].states.shape[1]
+    points = np.full((len(seen), animals, keypoints, 2), np.nan, np.float32)
+    # a filled-up animal is absent, not unknown: the frame's other places are background all the same
+    states = np.full((len(seen), animals, keypoints), State.ABSENT, np.int8)
+    for i, (_, item) in enumerate(seen):
+        points[i, : len(item.points)] = item.view.apply(item.points)
+        states[i, : len(item.states)] = item.states
+        if not len(item.states):
+            continue
+        # unless every labelled animal leaves the keypoint unknown
+        unknown = (item.states == State.UNKNOWN).any(axis=0)
+        states[i, len(item.states) :, unknown] = State.UNKNOWN
+    return Batch(np.stack([pixels for pixels, _ in seen]), points, states, [item.view for _, item in seen])

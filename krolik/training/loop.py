@@ -1,0 +1,216 @@
+"""The training loop: warm up, hold, cool down; the best average of weights by the validation frames wins."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from krolik.networks.network import Network
+from krolik.poses import State
+from krolik.training.batches import Batch, Batches, Item, plain_batches
+from krolik.training.budget import Clock
+from krolik.training.checkpoint import Checkpoint, optimizer_tensors, prefixed, restore_optimizer, under
+from krolik.training.plan import Plan
+
+WARM_UP_STEPS = 50
+COOL_DOWN = 0.4  # from this fraction of the budget on, the learning rate falls to zero
+EVALUATE_EVERY = 0.04  # of the budget
+PATIENCE = 8  # evaluations without a gain of 1 % before the cool-down begins early
+CHECKPOINT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress bar shows. error_px: mean error on the validation frames, NaN before the first evaluation."""
+
+    stage: str
+    fraction: float
+    steps: int
+    loss: float
+    error_px: float
+    seconds_left: float
+
+
+class Events(Protocol):
+    """The loop's only way out."""
+
+    def progress(self, progress: Progress) -> None: ...
+    def checkpoint(self, data: bytes) -> None: ...
+    def cancelled(self) -> bool: ...
+
+
+@dataclass
+class Fitted:
+    """The best weights by validation, and how the training went."""
+
+    weights: dict[str, torch.Tensor]
+    error_px: float
+    steps: int
+    seconds: float
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+class _State:
+    """All that changes while a stage trains, and that a checkpoint keeps."""
+
+    def __init__(self, network: Network, plan: Plan):
+        self.network, self.decay = network, plan.average_decay
+        network.module.to(plan.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.optimizer = _optimizer(network, plan)
+        self.average = {k: v.detach().clone() for k, v in network.module.state_dict().items()}
+        self.best = self.average
+        self.best_error_px, self.since_best = math.inf, 0
+
+    def follow(self, steps: int) -> None:
+        """Moves the average of the weights a little towards the weights."""
+        decay = min(self.decay, (1 + steps) / (10 + steps))
+        with torch.no_grad():
+            for name, value in self.network.module.state_dict().items():
+                if value.dtype.is_floating_point:
+                    self.average[name].lerp_(value, 1 - decay)
+                else:
+                    self.average[name].copy_(value)
+
+    def checkpoint(self, stage: str, clock: Clock) -> bytes:
+        tensors = {
+            **prefixed("weights", self.network.module.state_dict()),
+            **prefixed("average", self.average),
+            **prefixed("best", self.best),
+            **prefixed("optimizer", optimizer_tensors(self.optimizer)),
+        }
+        return Checkpoint(
+            stage, clock.steps, clock.seconds, clock.budget.seconds, clock.budget.steps, self.best_error_px,
+            self.since_best, 0.0, tensors,
+        ).to_bytes()  # fmt: skip
+
+    def restore(self, saved: Checkpoint) -> None:
+        self.network.module.load_state_dict(under("weights", saved.tensors))
+        self.average, self.best = under("average", saved.tensors), under("best", saved.tensors)
+        restore_optimizer(self.optimizer, under("optimizer", saved.tensors))
+        self.best_error_px, self.since_best = saved.best_error_px, saved.evaluations_since_best
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A network with what it learns from and what it is judged by. Never test frames."""
+
+    name: str
+    network: Network
+    batches: Batches
+    validation: Sequence[Item]
+
+
+def fit(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoint | None = None) -> Fitted:
+    """Trains until the clock is over or `events` cancels; a step whose loss is not finite is left out."""
+    state = _State(stage.network, plan)
+    if resume is not None:
+        state.restore(resume)
+    curve: list[dict[str, float]] = []
+    error, evaluated, saved_at = math.nan, _evaluations(clock), time.monotonic()
+    stream = stage.batches.stream(clock.steps)
+    try:
+        for batch in stream:
+            loss = step(state, batch, plan, clock)
+            if _evaluations(clock) > evaluated or clock.over:
+                evaluated = _evaluations(clock)
+                error = _evaluate(state, stage, plan)
+                curve.append({"step": clock.steps, "seconds": clock.seconds, "loss": loss, "error_px": error})
+                if state.since_best >= PATIENCE:
+                    clock.finish_from(COOL_DOWN)
+                    evaluated, state.since_best = _evaluations(clock), 0
+            events.progress(Progress(stage.name, clock.fraction, clock.steps, loss, error, clock.seconds_left))
+            if clock.over or events.cancelled():
+                break
+            if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                events.checkpoint(state.checkpoint(stage.name, clock))
+                saved_at = time.monotonic()
+    finally:
+        stream.close()  # pyright: ignore[reportAttributeAccessIssue]
+    return Fitted(state.best, state.best_error_px, clock.steps, clock.seconds, curve)
+
+
+def step(state: _State, batch: Batch, plan: Plan, clock: Clock) -> float:
+    """One step of the optimizer; the loss."""
+    network = state.network
+    network.module.train()
+    factor = learning_rate_factor(clock.steps, clock.fraction)
+    for group in state.optimizer.param_groups:
+        group["lr"] = group["base_lr"] * factor
+    images, points, states = (torch.from_numpy(a).to(plan.device) for a in (batch.images, batch.points, batch.states))
+    with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bfloat16"):
+        outputs = network.outputs(images)
+    loss = network.loss(outputs, points, states).mean
+    state.optimizer.zero_grad(set_to_none=True)
+    value = float(loss.detach())
+    if math.isfinite(value):
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.module.parameters(), 5.0)
+        state.optimizer.step()
+    clock.steps += 1
+    state.follow(clock.steps)
+    return value
+
+
+def learning_rate_factor(steps: int, fraction: float) -> float:
+    """Linear warm-up, then constant, then a cosine to zero from COOL_DOWN on."""
+    warm = min(1.0, (steps + 1) / WARM_UP_STEPS)
+    cooling = max(0.0, (fraction - COOL_DOWN) / (1 - COOL_DOWN))
+    return warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, cooling)))
+
+
+def _evaluations(clock: Clock) -> int:
+    return int(clock.fraction / EVALUATE_EVERY)
+
+
+def _optimizer(network: Network, plan: Plan) -> torch.optim.Optimizer:
+    """AdamW; a pretrained body learns more gently; biases and norms do not decay."""
+    body = {id(p) for p in getattr(network.module, "body_parameters", list)()}
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for parameter in network.module.parameters():
+        rate = plan.body_learning_rate if id(parameter) in body else plan.learning_rate
+        decay = plan.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": p, "lr": rate, "base_lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()],
+        fused=True,
+    )
+
+
+def _evaluate(state: _State, stage: Stage, plan: Plan) -> float:
+    """Mean error of the averaged weights on the validation frames; keeps them if they are the best so far."""
+    module = state.network.module
+    training = {k: v.detach().clone() for k, v in module.state_dict().items()}
+    module.load_state_dict(state.average)
+    batches = plain_batches(stage.validation, stage.batches.load, plan.batch_size)
+    error = validation_error(state.network, batches, plan.device)
+    module.load_state_dict(training)
+    if error < 0.99 * state.best_error_px:
+        state.since_best = 0
+    else:
+        state.since_best += 1
+    if math.isnan(error) or error <= state.best_error_px:  # without validation frames the last is the best
+        state.best_error_px = error
+        state.best = {k: v.clone() for k, v in state.average.items()}
+    return error
+
+
+@torch.inference_mode()
+def validation_error(network: Network, batches: Iterator[tuple[Batch, Sequence[Item]]], device: str) -> float:
+    """Mean distance in frame pixels between labelled points and what is decoded (the nearest of several animals)."""
+    network.module.eval()
+    errors = []
+    for batch, items in batches:
+        decoded = network.decode(network.outputs(torch.from_numpy(batch.images).to(device))).cpu().numpy()
+        for item, poses in zip(items, decoded):
+            found = item.view.inverse(poses[..., :2].astype(np.float64))  # (N', K, 2)
+            for points, states in zip(item.points, item.states):
+                nearest = np.linalg.norm(found - points, axis=-1).min(axis=0)  # (K,)
+                errors.append(nearest[states >= State.OCCLUDED])
+    found_any = np.concatenate(errors) if errors else np.zeros(0)
+    return float(found_any.mean()) if len(found_any) else math.nan

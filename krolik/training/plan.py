@@ -1,0 +1,200 @@
+"""The plan: every decision about one training, each with its reason.
+
+Decisions are of three kinds: fixed (worth no thought), ruled (from the data and the machine), set (by the user).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
+
+from krolik.errors import InvalidSetting
+from krolik.networks import check_name
+from krolik.training.augmentation import AugmentationRanges
+from krolik.training.budget import Budget
+from krolik.training.fingerprint import DataFingerprint
+from krolik.training.machine import MachineFingerprint
+
+CROP_PX = 192  # an input of this side trains to below 2 px in five minutes on two cores
+WHOLE_PX = 256
+LOCATOR_PX = 192
+CROP_MARGIN = 1.3  # crop side per animal extent: room for the locator's error and for augmentation
+WORTH_CROPPING = 0.6  # a crop smaller than this part of the frame's longer side is worth a locator
+MULTIPLE = 64
+BF16_WORTH = 1.15
+TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
+
+Pipeline = Literal["whole", "crop"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user wishes; None leaves the decision to the planner."""
+
+    network: str = "unet"
+    width: float | None = None
+    pretrained: str | None = None  # "auto", "none", or the path of a checkpoint
+    pipeline: Pipeline | None = None
+    scale: float | None = None  # view pixels per frame pixel in a crop
+    input_px: int | None = None
+    batch_size: int | None = None
+    budget: Budget = field(default_factory=lambda: Budget(seconds=300))
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The configuration of one training. Sizes (width, height) in view pixels, scale in view pixels per frame pixel."""
+
+    network: str
+    width: float
+    pretrained: str
+    pipeline: Pipeline
+    input_size: tuple[int, int]
+    scale: float
+    locator_size: tuple[int, int]
+    animals: int
+    sigma_px: float
+    locator_sigma_px: float
+    batch_size: int
+    learning_rate: float
+    body_learning_rate: float
+    weight_decay: float
+    average_decay: float
+    augmentation: AugmentationRanges
+    locator_share: float
+    precision: Literal["float32", "bfloat16"]
+    device: str
+    threads: int
+    budget: Budget
+    seed: int
+    reasons: Mapping[str, str]
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict) -> Plan:
+        value = dict(value)
+        for name in ("input_size", "locator_size"):
+            value[name] = tuple(value[name])
+        ranges = dict(value["augmentation"])
+        ranges["scale"], ranges["gain"] = tuple(ranges["scale"]), tuple(ranges["gain"])
+        value["augmentation"] = AugmentationRanges(**ranges)
+        value["budget"] = Budget(**value["budget"])
+        return cls(**value)
+
+
+def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Settings, pretrained: str = "none") -> Plan:
+    """The plan for these labels on this machine. `pretrained` names the checkpoint that was found, if any."""
+    check_name(settings.network)
+    reasons: dict[str, str] = {}
+
+    def decided(name: str, wish, value, reason: str):
+        reasons[name] = reason if wish is None else f"set by you (computed: {value})"
+        return value if wish is None else wish
+
+    pipeline = decided("pipeline", settings.pipeline, *choose_pipeline(data))
+    if pipeline == "whole" and data.animals > 1:
+        raise InvalidSetting("several animals in a frame need the pipeline 'crop'", "--pipeline", "Leave it out.")
+    input_size, reasons["input_size"] = choose_input_size(data, pipeline, settings.input_px)
+    scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size))
+    rotation, reasons["rotation"] = choose_rotation(data)
+    mirror, reasons["mirror"] = choose_mirror(data)
+    precision, reasons["precision"] = choose_precision(machine)
+    plan = Plan(
+        network=settings.network,
+        width=decided("width", settings.width, *choose_width(settings.network)),
+        pretrained=pretrained,
+        pipeline=pipeline,
+        input_size=input_size,
+        scale=scale,
+        locator_size=locator_size(data),
+        animals=data.animals,
+        sigma_px=5.0,
+        locator_sigma_px=7.0,
+        batch_size=decided("batch_size", settings.batch_size, 8, "fixed: many small steps learn most per minute"),
+        learning_rate=2e-3,
+        body_learning_rate=3e-4 if pretrained != "none" else 2e-3,
+        weight_decay=1e-3,
+        average_decay=0.99,
+        augmentation=AugmentationRanges(rotation_deg=rotation, mirror=mirror),
+        locator_share=0.15 if pipeline == "crop" else 0.0,
+        precision=precision,  # pyright: ignore[reportArgumentType]
+        device=machine.device,
+        threads=machine.cores,
+        budget=settings.budget,
+        seed=settings.seed,
+        reasons=reasons,
+    )
+    reasons["network"] = "set by you" if settings.network != "unet" else "the default: fastest to train on a CPU"
+    reasons["pretrained"] = "no checkpoint" if pretrained == "none" else "few labels gain most from a trained body"
+    reasons["threads"] = f"the machine has {machine.cores} core(s)"
+    return replace(plan, reasons=reasons)
+
+
+def choose_pipeline(data: DataFingerprint) -> tuple[Pipeline, str]:
+    longest = max(max(size) for size in data.frame_sizes)
+    crop = CROP_MARGIN * data.extent_px
+    if data.animals > 1:
+        return "crop", f"up to {data.animals} animals in a frame: each gets a crop of its own"
+    if crop < WORTH_CROPPING * longest:
+        return "crop", f"the animal spans {data.extent_px:.0f} px of {longest} px: a crop shows it larger"
+    return "whole", f"the animal spans {data.extent_px:.0f} px of {longest} px: a crop would gain little"
+
+
+def choose_input_size(data: DataFingerprint, pipeline: Pipeline, wish: int | None) -> tuple[tuple[int, int], str]:
+    if wish is not None and (wish < MULTIPLE or wish % MULTIPLE):
+        raise InvalidSetting(f"{wish} is not a multiple of {MULTIPLE}", "--input", f"Try {CROP_PX} or {WHOLE_PX}.")
+    if pipeline == "crop":
+        side = wish or CROP_PX
+        return (side, side), "set by you" if wish else f"a crop of {side} px is detailed enough and fast on two cores"
+    longest = wish or WHOLE_PX
+    width, height = max(data.frame_sizes, key=lambda size: size[0] * size[1])
+    ratio = longest / max(width, height)
+    sides = tuple(max(MULTIPLE, MULTIPLE * round(side * ratio / MULTIPLE + 0.2)) for side in (width, height))
+    return (sides[0], sides[1]), f"the frame's proportions, longer side {longest} px" + (", set by you" if wish else "")
+
+
+def choose_scale(data: DataFingerprint, pipeline: Pipeline, size: tuple[int, int]) -> tuple[float, str]:
+    if pipeline == "whole":
+        ratio = min(min(size[0] / w, size[1] / h) for w, h in data.frame_sizes)
+        return round(ratio, 4), "the frame fitted into the input"
+    crop = CROP_MARGIN * data.extent_px
+    # never enlarge by more than 2: an interpolated pixel tells nothing new
+    scale = round(min(2.0, size[0] / crop), 4)
+    return scale, f"a crop of {size[0] / scale:.0f} px holds 95 % of the animals ({data.extent_px:.0f} px) with room"
+
+
+def choose_rotation(data: DataFingerprint) -> tuple[float, str]:
+    if data.vertical_headings >= TOP_VIEW:
+        return (
+            180.0,
+            f"the body points up, and down, in at least {data.vertical_headings:.0%} of the frames: a view from above",
+        )
+    return 25.0, "the body hardly ever points both up and down the picture: up stays up"
+
+
+def choose_mirror(data: DataFingerprint) -> tuple[bool, str]:
+    if data.pairs:
+        return True, f"{data.pairs} left/right pair(s) can change places"
+    return False, "no left/right pairs: a mirrored animal might be an impossible one"
+
+
+def choose_precision(machine: MachineFingerprint) -> tuple[str, str]:
+    measured = f"bfloat16 was measured {machine.bf16_speedup:.2f} times as fast as float32 here"
+    return ("bfloat16" if machine.bf16_speedup > BF16_WORTH else "float32"), measured
+
+
+def choose_width(network: str) -> tuple[float, str]:
+    if network == "mobilenetv2":
+        return 0.5, "the width of the fast checkpoint; half the channels cost a third of the time"
+    return 1.0, "the network's own width"
+
+
+def locator_size(data: DataFingerprint) -> tuple[int, int]:
+    width, height = max(data.frame_sizes, key=lambda size: size[0] * size[1])
+    ratio = LOCATOR_PX / max(width, height)
+    sides = [max(MULTIPLE, MULTIPLE * round(side * ratio / MULTIPLE + 0.2)) for side in (width, height)]
+    return (sides[0], sides[1])

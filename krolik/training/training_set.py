@@ -1,0 +1,68 @@
+"""What training sees: samples of frames with points, and which of them train and which validate."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from krolik.poses import FrameKey, LabeledFrame, State
+from krolik.skeleton import Skeleton
+
+CACHE_BYTES = 2 << 30  # decoded frames kept in memory; beyond it they are decoded again when needed
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One labelled frame. points: (N, K, 2) float32 in frame pixels, NaN where there are none; states: (N, K) int8."""
+
+    key: FrameKey
+    frame_size: tuple[int, int]  # (width, height)
+    points: np.ndarray
+    states: np.ndarray
+
+    @classmethod
+    def of(cls, frame: LabeledFrame, frame_size: tuple[int, int], keypoints: int) -> Sample:
+        animals = len(frame.instances)
+        points = np.array([i.points for i in frame.instances], np.float32).reshape(animals, keypoints, 2)
+        states = np.array([i.states for i in frame.instances], np.int8).reshape(animals, keypoints)
+        return cls(frame.key, frame_size, points, states)
+
+    def box(self, animal: int) -> np.ndarray | None:
+        """(left, top, right, bottom) of the animal's located points, or None where there are fewer than one."""
+        points = self.points[animal][self.states[animal] >= State.OCCLUDED]
+        return np.concatenate([points.min(axis=0), points.max(axis=0)]) if len(points) else None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Samples that train, samples that validate, and how to get their pixels ((H, W, 3) uint8 RGB).
+
+    Test frames are not here at all: what training never receives it cannot learn from.
+    """
+
+    skeleton: Skeleton
+    train: Sequence[Sample]
+    validation: Sequence[Sample]
+    load: Callable[[FrameKey], np.ndarray]
+
+
+class ImageCache:
+    """Keeps the most recently used decoded frames, up to a number of bytes."""
+
+    def __init__(self, load: Callable[[FrameKey], np.ndarray], limit: int = CACHE_BYTES):
+        self._load, self._limit, self._bytes = load, limit, 0
+        self._images: OrderedDict[FrameKey, np.ndarray] = OrderedDict()
+
+    def __call__(self, key: FrameKey) -> np.ndarray:
+        if key in self._images:
+            self._images.move_to_end(key)
+            return self._images[key]
+        image = self._load(key)
+        self._images[key] = image
+        self._bytes += image.nbytes
+        while self._bytes > self._limit and len(self._images) > 1:
+            self._bytes -= self._images.popitem(last=False)[1].nbytes
+        return image

@@ -1,0 +1,87 @@
+"""What a network sees of a frame: an affine window that warps pixels and points there and back.
+
+Coordinates: x right, y down, pixels, the centre of the top-left pixel is (0, 0), in frames and views alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """An affine map from frame pixels to view pixels, with the size of the view.
+
+    matrix: (2, 3) float64, maps frame (x, y, 1) to view (x, y). size: (width, height) in view pixels.
+    """
+
+    matrix: np.ndarray
+    size: tuple[int, int]
+
+    @classmethod
+    def crop(
+        cls,
+        centre: tuple[float, float],
+        size: tuple[int, int],
+        scale: float = 1.0,
+        rotation_deg: float = 0.0,
+        mirror: bool = False,
+    ) -> View:
+        """A window of `size` view pixels around `centre` (frame pixels); `scale` is view pixels per frame pixel.
+
+        Rotation is clockwise on the screen, about the centre; mirroring flips x after it.
+        """
+        cos, sin = (scale * f(math.radians(rotation_deg)) for f in (math.cos, math.sin))
+        linear = np.array([[cos, -sin], [sin, cos]])
+        if mirror:
+            linear[0] = -linear[0]
+        middle = (np.array(size, float) - 1) / 2
+        offset = middle - linear @ np.asarray(centre, float)
+        return cls(np.column_stack([linear, offset]), size)
+
+    @classmethod
+    def fit(cls, frame_size: tuple[int, int], size: tuple[int, int]) -> View:
+        """The whole frame, centred, as large as fits into `size` with its proportions kept."""
+        scale = min(size[0] / frame_size[0], size[1] / frame_size[1])
+        return cls.crop(((frame_size[0] - 1) / 2, (frame_size[1] - 1) / 2), size, scale)
+
+    @property
+    def scale(self) -> float:
+        """View pixels per frame pixel (the square root of the area's change)."""
+        return math.sqrt(abs(float(np.linalg.det(self.matrix[:, :2]))))
+
+    def apply(self, points: np.ndarray) -> np.ndarray:
+        """Frame points (..., 2) as view points (..., 2); NaN stays NaN."""
+        return points @ self.matrix[:, :2].T + self.matrix[:, 2]
+
+    def inverse(self, points: np.ndarray) -> np.ndarray:
+        """View points (..., 2) as frame points (..., 2)."""
+        return (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+
+    def after(self, first: View) -> View:
+        """The view of this view's window inside `first`'s picture: frame → first → self."""
+        linear = self.matrix[:, :2] @ first.matrix[:, :2]
+        offset = self.matrix[:, :2] @ first.matrix[:, 2] + self.matrix[:, 2]
+        return View(np.column_stack([linear, offset]), self.size)
+
+    def warp(self, image: np.ndarray, border: int | tuple[int, int, int] = 0) -> np.ndarray:
+        """The window's pixels: (H, W[, C]) uint8 in, (h, w[, C]) uint8 out, outside filled with `border`.
+
+        Shrinking by two or more averages areas first, so that fine texture does not alias.
+        """
+        import cv2
+
+        matrix = self.matrix
+        shrink = int(1 / self.scale) if self.scale > 0 else 1
+        if shrink >= 2:
+            height, width = (max(1, n // shrink) for n in image.shape[:2])
+            # exact for pixel centres: small = (frame + 0.5) * ratio - 0.5
+            ratio = np.array([width / image.shape[1], height / image.shape[0]])
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            linear = matrix[:, :2] / ratio
+            matrix = np.column_stack([linear, matrix[:, 2] + linear @ (0.5 - 0.5 * ratio)])
+        value = (border,) * 4 if isinstance(border, int) else border
+        return cv2.warpAffine(image, matrix, self.size, flags=cv2.INTER_LINEAR, borderValue=value)
