@@ -125,7 +125,7 @@ def _records(
 
 
 def _own_video(file: ProjectFile, wanted: ImportedVideo) -> tuple[VideoRecord, Video] | None:
-    """The project's own video that is meant: of the same content; of the same name where none lies beside the labels."""
+    """The project's own video that is meant: of the same content, or name where none lies there."""
     place = wanted.path.resolve()
     for record in videos.records(file):
         same_place = record.names is not None and Path(record.path) == place

@@ -15,7 +15,7 @@ from krolik.project import ProjectFile, history, labels, models, runs, splits, v
 
 @dataclass(frozen=True)
 class ProjectInformation:
-    """labelled: how often each keypoint has coordinates. missing_videos: names of those that are not where they were."""
+    """labelled: how often each keypoint has coordinates. missing_videos: those that are not where they were."""
 
     path: str
     megabytes: float
@@ -109,7 +109,8 @@ def examine() -> dict[str, str]:
     lines["sqlite"] = sqlite3.sqlite_version
     lines["cores"] = str(machine.cores)
     lines["device"] = f"{machine.device} ({machine.device_name})"
-    lines["bfloat16"] = f"{machine.bf16_speedup:.2f} times as fast as float32 here"
+    faster = f"{machine.bf16_speedup:.2f} times as fast as float32 here"
+    lines["bfloat16"] = faster if machine.bf16_speedup else "not in this processor"
     try:
         av.codec.Codec("libx264", "w")
         lines["H.264 encoding"] = "yes"

@@ -1,0 +1,1 @@
+"""A rabbit that is generated: a small ray-cast animal with exact keypoints, for showing and for testing."""

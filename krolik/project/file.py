@@ -177,7 +177,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
 def _check(connection: sqlite3.Connection, path: Path, pragma: str) -> None:
     problems = [row[0] for row in connection.execute(f"PRAGMA {pragma}")]
     if problems != ["ok"]:
-        raise InvalidProject(f"the project is damaged ({problems[0]})", path, "Go back to a backup.")
+        raise InvalidProject(f"the project is damaged ({problems[0].splitlines()[-1]})", path, "Go back to a backup.")
 
 
 @contextmanager

@@ -46,15 +46,15 @@ class Overlay:
         self.skeleton, self.style = skeleton, style
         self._colors = [rgb(c) for c in skeleton.colors]
         self._radius = style.radius or max(2.0, min(frame_size) / 110)
-        self._past: deque[np.ndarray] = deque(maxlen=max(1, style.trail))
+        self._past: deque[np.ndarray] = deque(maxlen=style.trail + 1)
 
     def draw(self, image: np.ndarray, poses: np.ndarray) -> np.ndarray:
         """poses: (N, K, 3) x, y, score; points below the threshold or NaN are left out. Returns the image."""
         shown = np.where((poses[..., 2:] >= self.style.threshold), poses[..., :2], np.nan)
         target = image if self.style.opacity >= 1 else image.copy()
         if self.style.trail:
-            self._draw_trails(target)
             self._past.append(shown)
+            self._draw_trails(target)
         for points in shown:
             if self.style.edges:
                 self._draw_edges(target, points)
@@ -75,7 +75,7 @@ class Overlay:
             cv2.circle(image, place, round((self._radius + 1) * 2**SHIFT), (0, 0, 0), -1, cv2.LINE_AA, SHIFT)
             cv2.circle(image, place, round(self._radius * 2**SHIFT), color, -1, cv2.LINE_AA, SHIFT)
             if self.style.names:
-                write(image, keypoint.name, (x + 1.6 * self._radius, y - self._radius), color, 3.4 * self._radius)
+                write(image, keypoint.name, (x + 1.5 * self._radius, y - self._radius), color, 2.6 * self._radius)
 
     def _draw_edges(self, image: np.ndarray, points: np.ndarray) -> None:
         for a, b in self.skeleton.edge_positions:

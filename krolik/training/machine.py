@@ -7,10 +7,16 @@ import platform
 import time
 from dataclasses import asdict, dataclass
 
+MEASURE_SECONDS = 0.8
+LEAST_MEASURED = 5
+
 
 @dataclass(frozen=True)
 class MachineFingerprint:
-    """bf16_speedup: how many times faster a training step is in bfloat16 than in float32, measured in a second."""
+    """bf16_speedup: how many times faster a training step is in bfloat16 than in float32, measured in a second.
+
+    It is 0 where the processor can only emulate bfloat16.
+    """
 
     cores: int
     device: str  # "cpu" or "cuda"
@@ -39,26 +45,43 @@ def measure_machine() -> MachineFingerprint:
     return MachineFingerprint(cores, device, name, _bf16_speedup(device))
 
 
+def _bf16_in_hardware(device: str) -> bool:
+    """Whether bfloat16 is more than an emulation; emulated, it can be a hundred times slower."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return True  # to be measured
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 def _bf16_speedup(device: str) -> float:
-    """Seconds of a step in float32 over seconds in bfloat16. The slower one is given up after half a second."""
+    """Seconds of a step in float32 over seconds in bfloat16; 0 where the hardware has no bfloat16.
+
+    The two take turns and the fastest of each counts, so that other programs on the machine do not decide.
+    """
     import torch
     from torch import nn
 
+    if not _bf16_in_hardware(device):
+        return 0.0
     module = nn.Sequential(
         nn.Conv2d(16, 32, 3, 2, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 32, 3, 1, 1), nn.Conv2d(32, 8, 1)
     ).to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     images = torch.zeros(4, 16, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
 
-    def seconds_per_step(enabled: bool) -> float:
-        times = []
-        deadline = time.perf_counter() + 0.5
-        while len(times) < 12 and (time.perf_counter() < deadline or len(times) < 2):
-            started = time.perf_counter()
-            with torch.autocast(device, torch.bfloat16, enabled=enabled):
-                module(images).float().square().mean().backward()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - started)
-        return min(times)
+    def seconds(enabled: bool) -> float:
+        started = time.perf_counter()
+        with torch.autocast(device, torch.bfloat16, enabled=enabled):
+            module(images).float().square().mean().backward()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
 
-    return seconds_per_step(False) / seconds_per_step(True)
+    times: dict[bool, list[float]] = {False: [], True: []}
+    deadline = time.perf_counter() + MEASURE_SECONDS
+    while len(times[True]) < LEAST_MEASURED or time.perf_counter() < deadline:
+        for enabled, measured in times.items():
+            measured.append(seconds(enabled))
+    return min(times[False]) / min(times[True])

@@ -163,7 +163,7 @@ def choose_scale(data: DataFingerprint, pipeline: Pipeline, size: tuple[int, int
         return round(ratio, 4), "the frame fitted into the input"
     crop = CROP_MARGIN * data.extent_px
     # never enlarge by more than 2: an interpolated pixel tells nothing new
-    scale = round(min(2.0, size[0] / crop), 4)
+    scale = round(min(2.0, size[0] / max(1.0, crop)), 4)
     return scale, f"a crop of {size[0] / scale:.0f} px holds 95 % of the animals ({data.extent_px:.0f} px) with room"
 
 
@@ -183,6 +183,8 @@ def choose_mirror(data: DataFingerprint) -> tuple[bool, str]:
 
 
 def choose_precision(machine: MachineFingerprint) -> tuple[str, str]:
+    if machine.bf16_speedup == 0:
+        return "float32", "this processor has no bfloat16 of its own"
     measured = f"bfloat16 was measured {machine.bf16_speedup:.2f} times as fast as float32 here"
     return ("bfloat16" if machine.bf16_speedup > BF16_WORTH else "float32"), measured
 

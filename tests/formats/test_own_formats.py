@@ -1,0 +1,176 @@
+"""Krolik's own JSON, CSV and HDF5: what is written is read back equal; what is broken is refused in one sentence."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from krolik.errors import InvalidFile, KrolikError
+from krolik.formats import krolik_csv, krolik_hdf5, krolik_json, read_labels
+from krolik.formats.tables import LabelTable, PredictionTable
+from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, Predictions, State
+from krolik.skeleton import Skeleton
+from tests.strategies import label_sets
+
+WRITERS = {
+    "json": (".json", krolik_json.write_labels),
+    "hdf5": (".h5", krolik_hdf5.write_labels),
+    "csv": (".csv", krolik_csv.write_labels),
+    "csv-wide": (".csv", lambda path, table: krolik_csv.write_labels(path, table, wide=True)),
+}
+
+
+def table(labels: Labels) -> LabelTable:
+    names = {f.key.video: f.key.video for f in labels}
+    return LabelTable(labels, names, {v: f"/data/{v}" for v in names}, {}, lambda key: key.index / 25)
+
+
+@pytest.mark.parametrize("form", sorted(WRITERS))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(label_sets())
+def test_round_trip(tmp_path, form, labels):
+    suffix, write = WRITERS[form]
+    path = tmp_path / f"метки{suffix}"
+    write(path, table(labels))
+    csv = form.startswith("csv")
+    if csv and not any(f.instances for f in labels):
+        with pytest.raises(InvalidFile, match="names no keypoint|format"):
+            read_labels(path)
+        return
+    back = read_labels(path).labels
+    assert back.skeleton.names == labels.skeleton.names
+    if not csv:  # CSV carries names, not edges and colours
+        assert back.skeleton == labels.skeleton
+    assert back.frames == labels.frames
+
+
+@pytest.fixture
+def predictions():
+    rng = np.random.default_rng(0)
+    blocks = []
+    for start, count in ((2, 5), (7, 4)):
+        xy = rng.uniform(0, 640, (count, 2, 3, 2)).astype(np.float32)
+        score = rng.random((count, 2, 3)).astype(np.float32)
+        xy[1, 1], score[1, 1] = np.nan, 0
+        blocks.append(Predictions(start, xy, score, np.arange(count) != 3))
+    skeleton = Skeleton.of(["нос", "ear,left", "ear,right"])
+    times = np.arange(20) / 30
+    made = [PredictionTable(skeleton, name, "unet-1@abc", times, lambda: iter(blocks)) for name in ("a.mp4", "б.mp4")]
+    return made, Predictions.concatenate(blocks)
+
+
+def test_tidy_csv_of_predictions(tmp_path, predictions):
+    tables, joined = predictions
+    krolik_csv.write_predictions(tmp_path / "p.csv", tables)
+    frame = pandas.read_csv(tmp_path / "p.csv")
+    assert tuple(frame.columns) == krolik_csv.TIDY_PREDICTIONS
+    assert len(frame) == 2 * 9 * 2 * 3
+    one = frame[frame.video == "б.mp4"]
+    np.testing.assert_allclose(one.x.to_numpy().reshape(9, 2, 3), joined.xy[..., 0], rtol=1e-6)
+    np.testing.assert_allclose(one.score.to_numpy().reshape(9, 2, 3), joined.score, rtol=1e-6)
+    np.testing.assert_allclose(one.time_s, one.frame / 30, atol=1e-6)
+    assert set(one.keypoint) == {"нос", "ear,left", "ear,right"}
+    assert set(one[one.frame == 5].decoded) == {0}
+    assert set(frame.model) == {"unet-1@abc"}
+
+
+def test_wide_csv_of_predictions(tmp_path, predictions):
+    tables, joined = predictions
+    krolik_csv.write_predictions(tmp_path / "p.csv", tables, wide=True)
+    frame = pandas.read_csv(tmp_path / "p.csv")
+    assert len(frame) == 2 * 9 * 2
+    one = frame[(frame.video == "a.mp4") & (frame.animal == 1)]
+    np.testing.assert_allclose(one["ear,right.y"], joined.xy[:, 1, 2, 1], rtol=1e-6)
+    np.testing.assert_allclose(one["нос.score"], joined.score[:, 1, 0], rtol=1e-6)
+
+
+def test_json_and_hdf5_of_predictions(tmp_path, predictions):
+    tables, joined = predictions
+    krolik_json.write_predictions(tmp_path / "p.json", tables)
+    value = json.loads((tmp_path / "p.json").read_text("utf-8"))
+    assert [v["video"] for v in value["videos"]] == ["a.mp4", "б.mp4"]
+    frames = value["videos"][1]["frames"]
+    assert [f["frame"] for f in frames] == list(range(2, 11))
+    assert [len(f["instances"]) for f in frames] == [2, 1, 2, 2, 2, 2, 1, 2, 2]
+    assert frames[3]["decoded"] is False
+    np.testing.assert_allclose(frames[0]["instances"][0]["нос"][:2], joined.xy[0, 0, 0], atol=1e-3)
+    krolik_hdf5.write_predictions(tmp_path / "p.h5", tables)
+    with h5py.File(tmp_path / "p.h5") as file:
+        group = file["predictions/1"]
+        np.testing.assert_array_equal(group["points"][()], joined.xy)
+        np.testing.assert_array_equal(group["frame"][()], np.arange(2, 11))
+        np.testing.assert_array_equal(group["decoded"][()], joined.decoded)
+        assert group.attrs["video"] == "б.mp4"
+        assert list(file.attrs["keypoints"]) == ["нос", "ear,left", "ear,right"]
+
+
+@pytest.fixture
+def good(tmp_path) -> Path:
+    animal = Instance(np.array([[1.5, 2.5], [3, 4]]), np.array([State.VISIBLE, State.OCCLUDED]))
+    labels = Labels(Skeleton.of(["a", "b"]), (LabeledFrame(FrameKey("v.mp4", 3), (animal,), "00000003"),))
+    krolik_json.write_labels(tmp_path / "good.json", table(labels))
+    krolik_csv.write_labels(tmp_path / "good.csv", table(labels))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ('"version": 1', '"version": 2', "version 2; this program reads version 1"),
+        ('"frame": 3', '"frame": -3', "frames\\[0\\].*not a whole number"),
+        ('"x": 1.5', '"x": "left"', "frames\\[0\\]"),
+        ('"x": 1.5', '"x": NaN', "frames\\[0\\].*needs coordinates"),
+        ('"state": "visible"', '"state": "seen"', "frames\\[0\\].*seen"),
+        ('"video": "v.mp4"', '"video": "w.mp4"', "'w.mp4' is not among the videos"),
+        ('"points": {', '"points": {"c": {"state": "absent"},', "no keypoint is named 'c'"),
+        ('"frames": [', '"frames": [[],', "frames\\[0\\]"),
+        ("}", "", "not valid JSON"),
+    ],
+)
+def test_broken_json(good, before, after, sentence):
+    text = (good / "good.json").read_text("utf-8")
+    assert before in text
+    (good / "bad.json").write_text(text.replace(before, after, 1), "utf-8")
+    with pytest.raises(InvalidFile, match=sentence) as caught:
+        read_labels(good / "bad.json")
+    assert "bad.json" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (",3,", ",three,", "line 2: frame is 'three'"),
+        (",1.5,", ",x,", "line 2: x is 'x', not a number"),
+        (",1.5,", ",inf,", "line 2: x is 'inf'"),
+        ("visible", "seen", "line 2: 'seen' is not a state"),
+        (",occluded", "", "line 3 has 9 cells instead of 10"),
+        (",b,", ",a,", "frame 3: a occurs twice"),
+    ],
+)
+def test_broken_csv(good, before, after, sentence):
+    text = (good / "good.csv").read_text("utf-8")
+    assert before in text
+    (good / "bad.csv").write_text(text.replace(before, after, 1), "utf-8")
+    with pytest.raises(InvalidFile, match=sentence):
+        read_labels(good / "bad.csv")
+
+
+def test_random_damage_never_gives_a_traceback(good):
+    rng = np.random.default_rng(1)
+    krolik_hdf5.write_labels(good / "good.h5", table(read_labels(good / "good.json").labels))
+    for name in ("good.json", "good.csv", "good.h5"):
+        data = (good / name).read_bytes()
+        for _ in range(60):
+            broken = bytearray(data)
+            for place in rng.integers(0, len(data), 3):
+                broken[place] = rng.integers(0, 256)
+            damaged = good / f"damaged{Path(name).suffix}"
+            damaged.write_bytes(broken[: rng.integers(len(data) // 2, len(data) + 1)])
+            try:
+                read_labels(damaged)
+            except KrolikError as error:
+                assert "damaged" in str(error)

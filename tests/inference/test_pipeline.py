@@ -1,0 +1,138 @@
+"""Posing consecutive frames: following, finding again, blocks that do not depend on each other."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from krolik.inference import pipeline
+from krolik.inference.model import ModelDescription
+from krolik.inference.poser import Poser
+from krolik.skeleton import Skeleton
+from krolik.video import Frame
+
+BONES = Skeleton.of(["head", "tail"])
+SIZE = (200, 160)
+
+
+class SpotModel:
+    """Stands for a trained model: finds bright red (head) and green (tail) spots; the locator finds blue haze."""
+
+    def __init__(self, animals: int = 1, which: str = "crop"):
+        self.description = ModelDescription("spots", BONES, which, (64, 64), 1.0, (100, 80), animals, {}, {})
+        self.skeleton = BONES
+        self.located = 0
+
+    def pose(self, images):
+        out = []
+        for image in images:
+            points = []
+            for channel in (0, 1):
+                weight = image[..., channel].astype(float)
+                y, x = np.unravel_index(weight.argmax(), weight.shape)
+                points.append((x, y, weight.max() / 255))
+            out.append(points)
+        return np.array(out, np.float32)
+
+    def locate(self, image):
+        self.located += 1
+        weight, peaks = image[..., 2].astype(float), []
+        for _ in range(max(1, self.description.animals)):
+            y, x = np.unravel_index(weight.argmax(), weight.shape)
+            peaks.append((x, y, weight.max() / 255))
+            weight[max(0, y - 20) : y + 20, max(0, x - 20) : x + 20] = 0
+        return np.array(peaks, np.float32)
+
+
+def picture(*centres) -> np.ndarray:
+    image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    for x, y in centres:
+        image[max(0, y - 8) : y + 8, max(0, x - 8) : x + 8, 2] = 200
+        image[y - 1 : y + 2, x + 6 : x + 9, 0] = 255
+        image[y - 1 : y + 2, x - 8 : x - 5, 1] = 255
+    return image
+
+
+class Clip:
+    """Frames from pictures; None where a frame cannot be decoded."""
+
+    path, name, index, rate, size = Path("clip"), "clip", None, Fraction(25), SIZE
+
+    def __init__(self, pictures):
+        self.pictures = pictures
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def frames(self, start=0, stop=None):
+        for i in range(start, stop):
+            yield i, None if self.pictures[i] is None else Frame(self.pictures[i])
+
+
+def head(i: int) -> tuple[int, int]:
+    return 40 + i, 60 + i // 3
+
+
+def test_the_crop_follows_and_the_locator_runs_only_when_lost():
+    model = SpotModel()
+    poser = Poser(model)  # pyright: ignore
+    for i in range(60):
+        pose = poser(Frame(picture(head(i))))
+        np.testing.assert_allclose(pose[0, 0, :2], np.array(head(i)) + (7, 0), atol=1.6)
+    assert model.located == 1
+    gone = poser(Frame(picture()))
+    assert gone.shape == (1, 2, 3) and (gone[..., 2] < 0.2).all()
+    pose = poser(Frame(picture((150, 30))))  # it appears elsewhere
+    np.testing.assert_allclose(pose[0, 0, :2], (157, 30), atol=1.6)
+
+
+def test_several_animals_keep_their_places():
+    poser = Poser(SpotModel(animals=2))  # pyright: ignore
+    tracks = []
+    for i in range(40):
+        poses = poser(Frame(picture((40 + i, 60), (150 - i, 120))))
+        tracks.append(poses[:, 0, 0])
+    steps = np.abs(np.diff(np.array(tracks), axis=0))
+    assert (steps < 3).all()
+
+
+def test_one_of_two_is_missing():
+    poser = Poser(SpotModel(animals=2))  # pyright: ignore
+    poses = poser(Frame(picture((60, 60))))
+    there = np.isfinite(poses[:, 0, 0])
+    assert there.sum() == 1
+    assert (poses[~there][..., 2] == 0).all()
+
+
+def blocks(model, clip, start, stop):
+    return list(pipeline.predict_blocks(model, clip, start, stop, lambda i: None))  # pyright: ignore
+
+
+def test_a_row_for_every_frame_and_blocks_at_multiples(monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 16)
+    pictures = [picture(head(i)) for i in range(50)]
+    pictures[20] = None
+    made = blocks(SpotModel(), Clip(pictures), 5, 50)
+    assert [(b.start, b.stop) for b in made] == [(5, 16), (16, 32), (32, 48), (48, 50)]
+    assert [i for b in made for i in np.flatnonzero(~b.decoded) + b.start] == [20]
+    row = made[1]
+    assert np.isnan(row.xy[4]).all() and (row.score[4] == 0).all()
+
+
+def test_going_on_gives_the_same(monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 16)
+    clip = Clip([picture(head(i)) for i in range(48)])
+    whole, rest = blocks(SpotModel(), clip, 0, 48), blocks(SpotModel(), clip, 16, 48)
+    for a, b in zip(whole[1:], rest, strict=True):
+        np.testing.assert_array_equal(a.xy, b.xy)
+
+
+def test_errors_of_the_decoder_come_out():
+    class Broken(Clip):
+        def frames(self, start=0, stop=None):
+            yield from list(super().frames(0, 2))
+            raise OSError("cable pulled")
+
+    with pytest.raises(OSError, match="cable pulled"):
+        blocks(SpotModel(), Broken([picture(head(i)) for i in range(9)]), 0, 9)

@@ -1,0 +1,171 @@
+"""The project file: creation, damage, other versions, other programs, full disks, killed processes."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from krolik.errors import Conflict, InvalidProject, InvalidSetting, NotFound, StorageError
+from krolik.project import ProjectFile, labels, runs
+from krolik.project import file as file_module
+from krolik.project.migrate import migrations, newest
+from krolik.skeleton import template
+
+
+@pytest.fixture
+def project(tmp_path):
+    with ProjectFile.create(tmp_path / "p.krolik", template("mouse")) as file:
+        yield file
+
+
+def test_one_file_when_closed(tmp_path):
+    with ProjectFile.create(tmp_path / "кролик.krolik", template("rabbit")) as file:
+        assert labels.skeleton(file) == template("rabbit")
+    assert [p.name for p in tmp_path.iterdir()] == ["кролик.krolik"]
+    connection = sqlite3.connect(tmp_path / "кролик.krolik")
+    assert connection.execute("PRAGMA application_id").fetchone()[0] == file_module.APPLICATION_ID
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == newest()
+    connection.close()
+
+
+def test_names_and_existing_files(tmp_path, project):
+    with pytest.raises(InvalidSetting, match="exists already"):
+        ProjectFile.create(project.path, template("mouse"))
+    with pytest.raises(InvalidSetting, match=r"a project's name ends with \.krolik\. Try a\.krolik"):
+        ProjectFile.create(tmp_path / "a.db", template("mouse"))
+    with pytest.raises(NotFound, match="krolik new gone.krolik"):
+        ProjectFile.open(tmp_path / "gone.krolik")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"SQLite format 3\0" + bytes(200)])
+def test_not_a_project(tmp_path, content):
+    (tmp_path / "x.krolik").write_bytes(content)
+    with pytest.raises(InvalidProject, match="not a Krolik project"):
+        ProjectFile.open(tmp_path / "x.krolik")
+    assert (tmp_path / "x.krolik").read_bytes() == content
+
+
+def test_a_newer_project_is_left_alone(project):
+    project.close()
+    connection = sqlite3.connect(project.path)
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(InvalidProject, match="version 999.*Update Krolik"):
+        ProjectFile.open(project.path)
+
+
+def test_damage_is_found(project):
+    project.close()
+    data = bytearray(project.path.read_bytes())
+    data[4096 : 4096 * 4] = os.urandom(4096 * 3)
+    project.path.write_bytes(data)
+    with pytest.raises(InvalidProject, match="damaged.*Go back to a backup"):
+        ProjectFile.open(project.path)
+
+
+def test_truncation_is_found(project):
+    project.close()
+    data = project.path.read_bytes()
+    project.path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InvalidProject, match="damaged"):
+        ProjectFile.open(project.path)
+
+
+def test_read_only_place(tmp_path, monkeypatch, project):
+    project.close()
+    monkeypatch.setattr(file_module.os, "access", lambda path, mode: False)
+    with ProjectFile.open(project.path) as file:
+        assert file.read_only
+        assert labels.skeleton(file) == template("mouse")
+        with pytest.raises(StorageError, match="read-only"):
+            runs.start(file, "train", {})
+
+
+def test_opened_twice(project, monkeypatch):
+    monkeypatch.setattr(file_module, "WAIT_SECONDS", 0.2)
+    with ProjectFile.open(project.path) as other:
+        runs.start(project, "train", {"a": 1})
+        assert runs.get(other, 1).document == {"a": 1}
+        with project.write():
+            runs.start(project, "train", {})
+            assert len(runs.every(other, "train")) == 1  # the other one sees only what is committed
+            with pytest.raises(Conflict, match="another program is writing"):
+                runs.start(other, "train", {})
+        runs.start(other, "train", {})
+        assert len(runs.every(project, "train")) == 3
+
+
+def test_full_disk(project):
+    pages = project.rows("PRAGMA page_count")[0][0]
+    project._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    before = runs.start(project, "train", {})
+    with pytest.raises(StorageError, match="the disk is full.*nothing that was saved is lost"):
+        runs.save_checkpoint(project, before, bytes(10**6))
+    assert runs.get(project, before).status == "running"
+    assert runs.checkpoint(project, before) is None
+
+
+def test_nested_writes_are_one(project):
+    with pytest.raises(RuntimeError):
+        with project.write():
+            runs.start(project, "train", {})
+            raise RuntimeError
+    assert runs.every(project, "train") == []
+    with pytest.raises(RuntimeError, match="outside a transaction"):
+        project.execute("DELETE FROM run")
+
+
+def test_backup_is_complete_while_in_use(project, tmp_path):
+    runs.start(project, "train", {"x": "ы"})
+    with project.write():
+        runs.start(project, "train", {})
+    copy = project.backup(tmp_path / "copy.krolik")
+    with ProjectFile.open(copy) as other:
+        assert len(runs.every(other, "train")) == 2
+        other.check()
+    with pytest.raises(InvalidSetting, match="exists already"):
+        project.backup(copy)
+
+
+def test_migrations_are_numbered_without_gaps():
+    assert [number for number, _ in migrations()] == list(range(1, newest() + 1))
+
+
+WRITER = """
+    import sys
+    from krolik.project import ProjectFile, runs
+    with ProjectFile.open(sys.argv[1]) as file:
+        for i in range(10**6):
+            run = runs.start(file, "train", {"i": i})
+            print(run, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_kill_loses_nothing_committed(project, tmp_path):
+    """What was printed had been committed before; it is there after kill -9, again and again."""
+    project.close()
+    for round_ in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(WRITER), str(project.path)], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        first = writer.stdout.readline()
+        time.sleep(0.05 + 0.03 * round_)
+        writer.kill()
+        seen = [int(line) for line in [first, *writer.stdout] if line.endswith("\n")]
+        writer.wait()
+        writer.stdout.close()
+        with ProjectFile.open(project.path) as file:
+            file.check()
+            kept = {run.id for run in runs.every(file, "train")}
+        assert seen and set(seen) <= kept
+    shutil.copy(project.path, tmp_path / "moved.krolik")
+    with ProjectFile.open(tmp_path / "moved.krolik") as file:
+        assert {run.id for run in runs.every(file, "train")} == kept

@@ -1,0 +1,101 @@
+"""What is drawn is where it should be, in the frame where it should be."""
+
+import numpy as np
+import pytest
+
+from krolik.errors import InvalidSetting
+from krolik.poses import Predictions
+from krolik.rendering.annotated import write_annotated_images, write_annotated_video
+from krolik.rendering.comparison import labelled_and_predicted
+from krolik.rendering.overlay import Overlay, Style
+from krolik.skeleton import Skeleton
+from krolik.video import VideoFile
+from tests.clips import VARIANTS, read_barcode, write_clip
+
+BONES = Skeleton.of(["нос", "left_ear"], [("нос", "left_ear")])
+
+
+def drawn(image: np.ndarray) -> np.ndarray:
+    return np.argwhere(image.max(axis=2) > 40)[:, ::-1]
+
+
+def test_points_lie_at_their_places():
+    image = Overlay(BONES, Style(radius=3, edges=False), (100, 80)).draw(
+        np.zeros((80, 100, 3), np.uint8), np.array([[[20.4, 30.6, 0.9], [70, 50, 0.1]]])
+    )
+    np.testing.assert_allclose(drawn(image).mean(axis=0), [20.4, 30.6], atol=0.15)
+
+
+def test_threshold_nan_and_far_away_points():
+    image = np.zeros((80, 100, 3), np.uint8)
+    poses = np.array([[[np.nan, np.nan, 0.9], [70, 50, 0.19]], [[1e9, -1e9, 0.9], [-500, 3, 0.9]]])
+    Overlay(BONES, Style(names=True, trail=3), (100, 80)).draw(image, poses)
+    assert len(drawn(image)) == 0
+
+
+def test_edges_names_trails_and_opacity():
+    poses = np.array([[[20, 40, 0.9], [80, 40, 0.9]]])
+
+    def area(style: Style) -> int:
+        overlay = Overlay(BONES, style, (100, 80))
+        overlay.draw(np.zeros((80, 100, 3), np.uint8), poses - [[[0, 20, 0]]])
+        return len(drawn(overlay.draw(np.zeros((80, 100, 3), np.uint8), poses)))
+
+    bare = area(Style(radius=3, edges=False))
+    assert area(Style(radius=3)) > bare + 30
+    assert area(Style(radius=3, edges=False, names=True)) > bare + 30
+    assert area(Style(radius=3, edges=False, trail=5)) > bare + 10
+    assert area(Style(radius=3, edges=False, opacity=0.1)) < bare
+
+
+@pytest.mark.parametrize("wrong", [{"radius": -1}, {"threshold": 2}, {"trail": -1}, {"opacity": 0}])
+def test_nonsense_styles(wrong):
+    with pytest.raises(InvalidSetting, match="out of range"):
+        Style(**wrong)
+
+
+@pytest.mark.parametrize("variant", ["plain", "variable-rate", "odd-size", "rotated-90", "b-frames"])
+def test_annotated_video_has_every_frame_at_its_time(tmp_path, variant):
+    source, out = tmp_path / f"a{VARIANTS[variant].suffix}", tmp_path / "b.mp4"
+    write_clip(source, VARIANTS[variant], 30)
+    with VideoFile(source) as video:
+        width, height = video.size
+        xy = np.full((30, 1, 2, 2), np.nan, np.float32)
+        xy[:, 0, 0] = np.column_stack([np.linspace(6, width - 6, 30), np.full(30, 6)])
+        blocks = [Predictions(0, xy, np.ones((30, 1, 2), np.float32), np.arange(30) != 11)]
+        frames = []
+        write_annotated_video(out, video, BONES, blocks, Style(radius=4), frames.append)
+        assert frames == list(range(30))
+        with VideoFile(out) as written:
+            np.testing.assert_allclose(written.times_s, video.times_s, atol=0.002)
+            turns = VARIANTS[variant].rotation // 90
+            for i, frame in written.frames():
+                shown = frame.rgb[:height, :width]
+                assert read_barcode(np.rot90(shown, turns)) == i
+                # the marker is a saturated patch in the top rows, moving from left to right
+                top = shown[:14].astype(int)
+                marker = np.argwhere(top.max(axis=2) - top.min(axis=2) > 60)
+                assert abs(marker[:, 1].mean() - xy[i, 0, 0, 0]) < 2
+
+
+def test_annotated_images(tmp_path):
+    write_clip(tmp_path / "a.mp4", VARIANTS["plain"], 10)
+    with VideoFile(tmp_path / "a.mp4") as video:
+        paths = write_annotated_images(
+            tmp_path / "out",
+            video,
+            BONES,
+            lambda i: np.array([[[5, 5, 1], [9, 9, 1.0]]]) if i else None,
+            [0, 7],
+            Style(),
+        )
+    assert [p.name for p in paths] == ["a_00000000.png", "a_00000007.png"]
+
+
+def test_comparison_shows_both():
+    picture = labelled_and_predicted(
+        np.zeros((200, 300, 3), np.uint8), BONES, np.array([[[100, 100], [np.nan, np.nan]]]),
+        np.array([[[110, 100, 1], [np.nan, np.nan, 0]]]), "кадр 5",
+    )  # fmt: skip
+    assert picture.shape == (480, 480, 3)
+    assert len(drawn(picture)) > 200

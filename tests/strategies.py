@@ -1,0 +1,38 @@
+"""What hypothesis makes: skeletons, animals, frames, labels."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
+from krolik.skeleton import Skeleton
+
+NAMES = ["nose", "left_ear", "right_ear", "ухо левое", "ухо правое", "左耳", "右耳", "tail base", 'quo"te,comma', "a.x"]
+coordinate = st.floats(-50, 5000, allow_nan=False, width=32)
+
+
+@st.composite
+def skeletons(draw):
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True))
+    edges = []
+    if len(names) > 1:
+        pair = st.tuples(st.sampled_from(names), st.sampled_from(names)).filter(lambda p: p[0] != p[1])
+        edges = draw(st.lists(pair, max_size=4, unique=True))
+    return Skeleton.of(names, edges)
+
+
+@st.composite
+def instances(draw, keypoints: int):
+    states = draw(st.lists(st.sampled_from(list(State)), min_size=keypoints, max_size=keypoints))
+    points = np.array([[draw(coordinate), draw(coordinate)] for _ in range(keypoints)])
+    return Instance(points, np.array(states), draw(st.sampled_from([None, "a", "Белка", "白"])))
+
+
+@st.composite
+def label_sets(draw, videos: tuple[str, ...] = ("клип.mp4", "b.avi")):
+    skeleton = draw(skeletons())
+    keys = draw(st.lists(st.tuples(st.sampled_from(videos), st.integers(0, 99)), max_size=6, unique=True))
+    frames = []
+    for video, index in sorted(keys):
+        animals = draw(st.lists(instances(len(skeleton)), max_size=3))
+        frames.append(LabeledFrame(FrameKey(video, index), tuple(animals), f"{index:08d}"))
+    return Labels(skeleton, tuple(frames))

@@ -1,0 +1,68 @@
+"""One view moves pixels and points alike, and can be inverted."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from krolik.views import View
+
+views = st.builds(
+    View.crop,
+    st.tuples(st.floats(-50, 300), st.floats(-50, 200)),
+    st.tuples(st.integers(16, 90), st.integers(16, 70)),
+    st.floats(0.2, 3),
+    st.floats(-180, 180),
+    st.booleans(),
+)
+points = st.lists(st.tuples(st.floats(-100, 400), st.floats(-100, 400)), min_size=1, max_size=5).map(np.array)
+
+
+@given(views, points)
+def test_inverse(view, where):
+    np.testing.assert_allclose(view.inverse(view.apply(where)), where, atol=1e-6)
+
+
+@given(views, views, points)
+def test_after_composes(first, second, where):
+    np.testing.assert_allclose(second.after(first).apply(where), second.apply(first.apply(where)), atol=1e-6)
+
+
+@given(st.tuples(st.floats(0, 300), st.floats(0, 200)), st.integers(10, 90), st.floats(0.2, 3))
+def test_centre_is_in_the_middle(centre, side, scale):
+    view = View.crop(centre, (side, side), scale, 33.0)
+    np.testing.assert_allclose(view.apply(np.array(centre)), [(side - 1) / 2] * 2, atol=1e-6)
+
+
+def test_mirror_keeps_nan_and_flips_x():
+    view = View.crop((10, 10), (21, 21), mirror=True)
+    moved = view.apply(np.array([[8.0, 9.0], [np.nan, np.nan]]))
+    np.testing.assert_allclose(moved, [[12, 9], [np.nan, np.nan]])
+
+
+def blob(place: tuple[float, float], size: tuple[int, int], sigma: float) -> np.ndarray:
+    y, x = np.mgrid[: size[1], : size[0]]
+    spot = np.exp(-((x - place[0]) ** 2 + (y - place[1]) ** 2) / (2 * sigma**2))
+    return np.repeat((255 * spot)[..., None], 3, axis=2).astype(np.uint8)
+
+
+def centre_of_mass(image: np.ndarray) -> np.ndarray:
+    weight = image[..., 0].astype(float)
+    y, x = np.mgrid[: weight.shape[0], : weight.shape[1]]
+    return np.array([(x * weight).sum(), (y * weight).sum()]) / weight.sum()
+
+
+def test_pixels_go_where_points_go():
+    place = (140.3, 101.7)
+    for scale in (0.21, 0.34, 0.5, 0.77, 1.0, 1.9):
+        image = blob(place, (320, 240), 8 / min(1, scale) * 0.6)
+        for rotation in (0, 37, -120):
+            view = View.crop((150, 95), (160, 130), scale, rotation, mirror=rotation == 37)
+            seen = centre_of_mass(view.warp(image))
+            assert np.linalg.norm(seen - view.apply(np.array(place))) < 0.12, (scale, rotation)
+
+
+def test_fit_shows_the_whole_frame():
+    view = View.fit((640, 480), (256, 128))
+    corners = view.apply(np.array([[-0.5, -0.5], [639.5, 479.5]]))
+    np.testing.assert_allclose(corners[:, 1], [-0.5, 127.5], atol=1e-9)
+    assert corners[0, 0] > 0 and corners[1, 0] < 255

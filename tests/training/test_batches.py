@@ -1,0 +1,100 @@
+"""Batches are a function of the seed and the step; points follow the pixels through every augmentation."""
+
+import numpy as np
+
+from krolik.poses import FrameKey, State
+from krolik.training.augmentation import AugmentationRanges
+from krolik.training.batches import Batches, collate, crop_items, locator_items, whole_frame_items
+from krolik.training.training_set import ImageCache, Sample
+from krolik.views import View
+
+SIZE = (200, 150)
+RANGES = AugmentationRanges(rotation_deg=180, mirror=True, noise_chance=0, blur_chance=0, gain=(1, 1.001), bias=0)
+COLORS = np.eye(3) * 255
+
+
+def sample(i: int, rng) -> Sample:
+    points = rng.uniform(55, 95, (1, 3, 2)).astype(np.float32)
+    return Sample(FrameKey("v", i), SIZE, points, np.full((1, 3), State.VISIBLE, np.int8))
+
+
+def picture(one: Sample) -> np.ndarray:
+    """A black frame with a coloured blob at each point: red, green, blue."""
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    image = np.zeros((*x.shape, 3))
+    for (px, py), color in zip(one.points[0], COLORS):
+        image += np.exp(-((x - px) ** 2 + (y - py) ** 2) / 18)[..., None] * color
+    return image.astype(np.uint8)
+
+
+def batches(samples, seed=0, size=(128, 128)) -> Batches:
+    by_key = {s.key: picture(s) for s in samples}
+    return Batches(crop_items(samples, size, 1.0), by_key.__getitem__, RANGES, np.array([0, 2, 1]), 4, seed)
+
+
+def test_points_follow_pixels(rng):
+    made = batches([sample(i, rng) for i in range(5)])
+    mirrored = 0
+    for step in range(6):
+        batch = made.batch(step)
+        for image, points, view in zip(batch.images, batch.points, batch.views):
+            flipped = np.linalg.det(view.matrix[:, :2]) < 0
+            mirrored += flipped
+            for k, (x, y) in enumerate(points[0]):
+                if 3 < x < 124 and 3 < y < 124:
+                    # mirroring swaps the names of left and right, so the colours change places
+                    channel = [0, 2, 1][k] if flipped else k
+                    weight = image[..., channel].astype(float)
+                    top = np.unravel_index(weight.argmax(), weight.shape)
+                    assert np.hypot(top[1] - x, top[0] - y) < 1.6
+    assert 4 < mirrored < 20
+
+
+def test_seeded_and_independent_of_history(rng):
+    samples = [sample(i, rng) for i in range(5)]
+    first, again, other = batches(samples), batches(samples), batches(samples, seed=1)
+    stream = again.stream(3)
+    streamed = next(stream)
+    stream.close()
+    np.testing.assert_array_equal(first.batch(3).images, streamed.images)
+    assert not np.array_equal(first.batch(3).points, other.batch(3).points)
+
+
+def test_every_item_once_per_epoch(rng):
+    made = batches([sample(i, rng) for i in range(7)])
+    for epoch in range(3):
+        assert {made._item(position).key.index for position in range(7 * epoch, 7 * epoch + 7)} == set(range(7))
+
+
+def test_items(rng):
+    two = Sample(FrameKey("v", 0), SIZE, rng.uniform(0, 99, (2, 3, 2)).astype(np.float32), np.full((2, 3), 3, np.int8))
+    none = Sample(FrameKey("v", 1), SIZE, np.zeros((0, 3, 2), np.float32), np.zeros((0, 3), np.int8))
+    assert [len(i.points) for i in crop_items([two, none], (64, 64), 1.0)] == [1, 1]
+    centres = locator_items([two, none], (64, 64))
+    assert [i.points.shape for i in centres] == [(2, 1, 2), (0, 1, 2)]
+    np.testing.assert_allclose(centres[0].points[0, 0], (two.points[0].min(axis=0) + two.points[0].max(axis=0)) / 2)
+    assert len(whole_frame_items([two, none], (64, 64))) == 2
+
+
+def test_padding_is_absent_unless_unknown():
+    view = View.fit(SIZE, (64, 64))
+    from krolik.training.batches import Item
+
+    full = Item(FrameKey("v", 0), view, np.ones((2, 2, 2), np.float32), np.array([[3, 0], [3, 3]], np.int8))
+    empty = Item(FrameKey("v", 1), view, np.zeros((0, 2, 2), np.float32), np.zeros((0, 2), np.int8))
+    half = Item(FrameKey("v", 2), view, np.ones((1, 2, 2), np.float32), np.array([[3, 0]], np.int8))
+    batch = collate([(np.zeros((64, 64, 3), np.uint8), item) for item in (full, empty, half)])
+    assert batch.states.tolist() == [[[3, 0], [3, 3]], [[1, 1], [1, 1]], [[3, 0], [1, 0]]]
+
+
+def test_cache_keeps_within_its_limit():
+    asked = []
+
+    def load(key):
+        asked.append(key)
+        return np.zeros(100, np.uint8)
+
+    cache = ImageCache(load, limit=250)
+    for i in (0, 1, 0, 2, 0, 1):
+        cache(FrameKey("v", i))
+    assert [k.index for k in asked] == [0, 1, 2, 1]

@@ -1,0 +1,100 @@
+"""Every decision has a reason, follows the data, and can be overridden."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from krolik.errors import InvalidSetting
+from krolik.poses import FrameKey, State
+from krolik.skeleton import Skeleton
+from krolik.training.budget import Budget
+from krolik.training.fingerprint import DataFingerprint, measure_data
+from krolik.training.machine import MachineFingerprint, measure_machine
+from krolik.training.plan import Plan, Settings, decide
+from krolik.training.training_set import Sample
+
+MACHINE = MachineFingerprint(2, "cpu", "test", 0.5)
+MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, 0.13, 1, (93, 93, 93, 93))
+
+
+def test_a_small_animal_gets_a_crop():
+    plan = decide(MOUSE, MACHINE, Settings())
+    assert (plan.pipeline, plan.input_size) == ("crop", (192, 192))
+    assert 125 < plan.input_size[0] / plan.scale < 200
+    assert plan.augmentation.rotation_deg == 180 and plan.augmentation.mirror
+    assert plan.precision == "float32"
+
+
+def test_an_animal_that_fills_the_frame_does_not():
+    plan = decide(replace(MOUSE, extent_px=417.0, frame_sizes=((640, 470), (832, 747)), vertical_headings=0.0, pairs=0),
+                  MACHINE, Settings())  # fmt: skip
+    assert (plan.pipeline, plan.input_size) == ("whole", (256, 256))
+    assert plan.augmentation.rotation_deg == 25 and not plan.augmentation.mirror
+    assert plan.locator_share == 0
+
+
+def test_bf16_only_where_it_is_faster():
+    assert decide(MOUSE, replace(MACHINE, bf16_speedup=1.6), Settings()).precision == "bfloat16"
+
+
+def test_overrides_say_so_and_every_decision_has_a_reason():
+    plan = decide(MOUSE, MACHINE, Settings(pipeline="whole", width=0.5, batch_size=4, network="mobilenetv2"))
+    assert (plan.pipeline, plan.width, plan.batch_size, plan.network) == ("whole", 0.5, 4, "mobilenetv2")
+    assert plan.reasons["pipeline"].startswith("set by you (computed: crop")
+    decided = {"network", "width", "pipeline", "input_size", "scale", "batch_size", "rotation", "mirror", "precision",
+               "pretrained", "threads"}  # fmt: skip
+    assert decided <= set(plan.reasons) and all(plan.reasons.values())
+
+
+def test_nonsense_is_refused():
+    with pytest.raises(InvalidSetting, match="not a multiple of 64"):
+        decide(MOUSE, MACHINE, Settings(input_px=100))
+    with pytest.raises(InvalidSetting, match="several animals"):
+        decide(replace(MOUSE, animals=2), MACHINE, Settings(pipeline="whole"))
+    with pytest.raises(InvalidSetting, match="no network is named"):
+        decide(MOUSE, MACHINE, Settings(network="yolo"))
+
+
+def test_plan_survives_json():
+    import json
+
+    plan = decide(MOUSE, MACHINE, Settings(budget=Budget(steps=7)))
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_machine_is_measured():
+    machine = measure_machine()
+    assert machine.cores >= 1 and machine.bf16_speedup >= 0
+
+
+def test_emulated_bf16_is_never_chosen():
+    plan = decide(MOUSE, replace(MACHINE, bf16_speedup=0.0), Settings())
+    assert plan.precision == "float32" and "no bfloat16" in plan.reasons["precision"]
+
+
+def samples(angles, rng) -> list[Sample]:
+    out = []
+    for i, angle in enumerate(angles):
+        middle = rng.uniform(100, 300, 2)
+        along = 50 * np.array([np.cos(angle), np.sin(angle)])
+        points = np.array([[middle + along, middle - along, middle]], np.float32)
+        out.append(Sample(FrameKey("v", i), (640, 480), points, np.full((1, 3), State.VISIBLE, np.int8)))
+    return out
+
+
+def test_fingerprint_tells_top_from_side_view(rng):
+    bones = Skeleton.of(["nose", "tail", "left_ear"])
+    top = measure_data(samples(rng.uniform(-np.pi, np.pi, 80), rng), bones)
+    side = measure_data(samples(np.concatenate([rng.normal(0, 0.3, 40), rng.normal(np.pi, 0.3, 40)]), rng), bones)
+    assert top.vertical_headings > 0.12 and side.vertical_headings < 0.02
+    assert top.labelled == (80, 80, 80) and 70 < top.extent_px <= 100.1
+
+
+def test_fingerprint_of_a_single_point():
+    bones = Skeleton.of(["nose"])
+    one = Sample(FrameKey("v", 0), (64, 64), np.array([[[5, 6]]], np.float32), np.array([[3]], np.int8))
+    data = measure_data([one], bones)
+    assert data.extent_px == 0
+    plan = decide(data, MACHINE, Settings())
+    assert np.isfinite(plan.scale) and plan.scale > 0
