@@ -288,7 +288,7 @@ def run(
 def demo(out: PathLike = defaults.DEMO_OUT, budget: str = defaults.DEMO_BUDGET, seed: int = defaults.SEED,
          reporter: Reporter | None = None) -> Path:  # fmt: skip
     """Generates a rabbit, learns it and shows it: needs nothing but the package. Returns the report's path."""
-    from krolik.demo.show import show
+    from krolik.demonstration.show import show
 
     return show(Path(out), budget, seed, reporter or _silent())
 

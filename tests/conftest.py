@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from krolik.actions.reporter import Silent
-from krolik.demo.show import generate, label_exactly
+from krolik.demonstration.show import generate, label_exactly
 from krolik.project import ProjectFile
 from krolik.skeleton import template
 

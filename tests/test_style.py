@@ -40,7 +40,7 @@ def test_file_is_small(path):
     for function in functions(path):
         where = f"{place}:{function.name}"
         # a page of HTML or a table of options is as long as it is
-        if where != "demo/report.py:page":
+        if where != "demonstration/report.py:page":
             assert body_lines(function) <= BODY_LINES, f"{where} has {body_lines(function)} lines"
         count = len(function.args.args) + len(function.args.kwonlyargs)
         if not (place.startswith("cli/") or where in WIDE):

@@ -39,7 +39,8 @@ def export(
         return out
     out = out if out.suffix else out.with_suffix(SUFFIXES[to])
     chosen = latest_runs(file, model, wanted)
-    if what == "labels" or (what is None and not chosen):
+    anything = model is None and not wanted
+    if what == "labels" or (what is None and anything and not chosen):
         _label_writer(to)(out, label_table(file))
         return out
     if not chosen:

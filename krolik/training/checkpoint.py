@@ -48,11 +48,17 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """The inverse of `optimizer_tensors`."""
+    """The inverse of `optimizer_tensors`.
+
+    Moments get their parameter's memory layout: the fused optimizer walks through both as through one.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         place, name = key.split(".", 1)
-        state.setdefault(int(place), {})[name] = value
+        parameter = parameters[int(place)]
+        fits = value.shape == parameter.shape
+        state.setdefault(int(place), {})[name] = torch.empty_like(parameter).copy_(value) if fits else value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 

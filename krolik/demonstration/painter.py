@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from krolik.demo.rabbit import Ellipsoid, Pose, build
+from krolik.demonstration.rabbit import Ellipsoid, Pose, build
 
 SIZE = (640, 480)  # width, height
 BODY_PX = 180.0  # pixels per body unit

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from krolik.demo.rabbit import Pose
+from krolik.demonstration.rabbit import Pose
 
 RATE = 30  # frames per second
 FIELD = (1.05, 0.6)  # half the width and depth of where it may go, in body units

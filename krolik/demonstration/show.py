@@ -15,9 +15,9 @@ from krolik.actions.predicting import load_model, predict
 from krolik.actions.rendering import render
 from krolik.actions.reporter import Reporter
 from krolik.actions.training import train
-from krolik.demo.motion import RATE, perform
-from krolik.demo.painter import SIZE, Painter
-from krolik.demo.report import DemoResult, write_report
+from krolik.demonstration.motion import RATE, perform
+from krolik.demonstration.painter import SIZE, Painter
+from krolik.demonstration.report import DemoResult, write_report
 from krolik.evaluation import measure
 from krolik.poses import FrameKey, Instance, LabeledFrame, State
 from krolik.project import ProjectFile, history, labels, predictions, videos
@@ -97,7 +97,7 @@ def show(wanted: Path, budget: str, seed: int, reporter: Reporter) -> Path:
         predicted = predict(file, [video], load_model(file, None), (0, None), False, reporter)[0]
         style = Style(trail=12)
         render(file, video.name, out / "rabbit_annotated.mp4", None, None, style, reporter)
-        stills = [FRAMES * i // 6 + 10 for i in range(6)]
+        stills = [(2 * i + 1) * FRAMES // 12 for i in range(6)]
         pictures = render(file, video.name, out / "frames", None, stills, Style(names=True), reporter)
         tables = [export(file, to, out / f"rabbit_{name}", None, None, ()) for to, name in TABLES]
         result = DemoResult(model, evaluation, _against_truth(file, predicted.run, truth, chosen, evaluation),

@@ -1,0 +1,68 @@
+"""Training on the generated rabbit: an honest accuracy, honest splits."""
+
+import numpy as np
+import pytest
+
+import krolik
+from krolik.actions.training import split_parts
+from krolik.errors import InvalidSetting
+from krolik.poses import FrameKey, Instance, LabeledFrame
+from krolik.project import history, labels, models
+from krolik.project.edits import Change
+
+
+def test_a_short_training_finds_the_rabbit(labelled):
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        model = project.train(budget="250steps", network="unet", pipeline="whole", input_px=128)
+        overall = project.evaluate().metrics.overall
+        assert overall.n >= 15
+        assert overall.median_error_px < 25  # of 640: guessing gives 150
+        assert model.document["metrics"] == {} and models.get(project.file, None).document["metrics"]["every:5"]
+
+
+def test_test_frames_are_never_trained_on(labelled):
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        parts = project.split("every:5")
+        model = project.train(budget="2steps", pipeline="whole", input_px=64, width=0.5)
+        learnt = {FrameKey(*k) for k in model.document["train"]}
+        tested = {k for k, part in parts.items() if part == "test"}
+        assert len(tested) == 3 and not learnt & tested
+        with pytest.raises(InvalidSetting, match="was trained on"):
+            project.evaluate(split="every:2")
+
+
+def test_frames_labelled_later_train(labelled):
+    before = split_parts(labelled, "every:5", "test")
+    bones = labels.skeleton(labelled)
+    video = next(iter(before)).video
+    late = LabeledFrame(FrameKey(video, 1), (Instance.of(np.ones((len(bones), 2))),), "00000001")
+    history.commit(labelled, Change((labels.set_frame(labelled, late, bones),), "test", "late"))
+    after = split_parts(labelled, "every:5", "test")
+    assert after == {**before, late.key: "train"}
+
+
+def test_mobilenet_trains_from_nothing_and_from_weights(labelled, shared, monkeypatch):
+    labelled.close()
+    quick = {"budget": "2steps", "network": "mobilenetv2", "pipeline": "whole", "input_px": 64}
+    with krolik.open(labelled.path) as project:
+        monkeypatch.setenv("KROLIK_WEIGHTS", str(shared / "weights"))
+        model = project.train(**quick)
+        assert model.document["plan"]["pretrained"].endswith("mobilenetv2_050_deeplab.safetensors")
+        assert project.train(**quick, pretrained="none").document["plan"]["pretrained"] == "none"
+        wide = project.train(**quick, pretrained="mobilenetv2_100_imagenet")
+        assert wide.document["plan"]["width"] == 1.0
+
+
+def test_few_labels(labelled):
+    """One, two, three labelled frames: a sensible training, never a crash."""
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        frames = project.labels.frames
+        for keep in (3, 2, 1):
+            drop = [labels.remove_frame(project.file, f.key) for f in project.labels.frames[keep:]]
+            history.commit(project.file, Change(tuple(drop), "test", "drop"))
+            model = project.train("none", budget="2steps", pipeline="crop", input_px=64, width=0.5)
+            assert len(model.document["train"]) == keep
+        assert len(frames) == 15
