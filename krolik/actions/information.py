@@ -10,6 +10,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 import krolik
+from krolik.errors import KrolikError
 from krolik.project import ProjectFile, history, labels, models, runs, splits, videos
 
 
@@ -49,7 +50,7 @@ def describe(file: ProjectFile, check: bool) -> ProjectInformation:
     for record in records:
         try:
             videos.locate(file, record)
-        except krolik.KrolikError:
+        except KrolikError:
             missing.append(record.name)
     by_id = {r.id: r.name for r in records}
     every_model = [

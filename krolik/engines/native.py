@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -97,7 +98,6 @@ def train(training: Training, events: Events) -> TrainedModel:
     """Trains every stage of the plan, until its budget is spent or `events` cancels."""
     data, plan, started, resume = training.data, training.plan, training.started, training.resume
     torch.set_num_threads(plan.threads)
-    torch.set_flush_denormal(True)
     load = ImageCache(data.load)
     stages: dict[str, TrainedStage] = {}
     names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
@@ -114,7 +114,8 @@ def train(training: Training, events: Events) -> TrainedModel:
         earlier = time.monotonic() - started - clock.seconds
         keep = {f"done-{n}/{k}": v for n, s in stages.items() for k, v in s.fitted.weights.items()}
         stage = Stage(name, network, _batches(name, data, load, plan), _items(name, data.validation, plan))
-        fitted = fit(stage, plan, clock, _Keeping(events, keep, earlier), own)
+        with _without_denormals():
+            fitted = fit(stage, plan, clock, _Keeping(events, keep, earlier), own)
         network.module.load_state_dict(fitted.weights)
         stages[name] = _finished(network, fitted)
     statistics = {
@@ -125,6 +126,16 @@ def train(training: Training, events: Events) -> TrainedModel:
         },
     }  # fmt: skip
     return TrainedModel(data.skeleton, plan, stages, training.fingerprint, statistics)
+
+
+@contextmanager
+def _without_denormals() -> Iterator[None]:
+    """Numbers too small to matter slow a processor down a hundredfold; afterwards arithmetic is exact again."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @dataclass
