@@ -17,10 +17,12 @@ import time
 from pathlib import Path
 
 import krolik
+from krolik.process import prepare
 from krolik.training.machine import core_count
 
 
 def main() -> None:
+    prepare()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", nargs="+", default=["openfield", "reaching"])

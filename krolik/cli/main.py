@@ -26,6 +26,7 @@ from krolik.cli import (
     undo,
 )
 from krolik.errors import KrolikError
+from krolik.process import prepare
 
 app = typer.Typer(
     name="krolik",
@@ -72,6 +73,7 @@ def _options(version: bool = typer.Option(False, "--version", callback=_version,
 
 def main() -> None:
     """Runs the command line; never shows a traceback for a user's mistake."""
+    prepare()
     for stream in (sys.stdout, sys.stderr):  # Cyrillic on a Windows console with an old code page
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # pyright: ignore
