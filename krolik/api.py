@@ -86,10 +86,12 @@ class Project:
 
     @property
     def path(self) -> Path:
+        """Where the project file is."""
         return self.file.path
 
     @property
     def skeleton(self) -> Skeleton:
+        """The keypoints, edges and symmetric pairs that labels are made with."""
         return labels.skeleton(self.file)
 
     @property
@@ -258,6 +260,7 @@ class Project:
         return history.redo(self.file, "api")
 
     def close(self) -> None:
+        """Closes the file; what was saved is saved already."""
         self.file.close()
 
     def __enter__(self) -> Project:

@@ -26,8 +26,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise storage_error(error, path) from error
     finally:
+        discard(partial)
+
+
+def discard(*paths: Path) -> None:
+    """Removes what an unfinished write left, as far as the system allows it."""
+    for path in paths:
         with suppress(OSError):
-            partial.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:

@@ -16,7 +16,6 @@ WIDE = {
     "api.py:evaluate": "the verb offers what the command offers",
     "api.py:render": "the verb offers what the command offers",
     "networks/backbones/mobilenetv2.py:__init__": "a convolution has so many properties",
-    "video/index.py:VideoIndex": "",
 }
 
 

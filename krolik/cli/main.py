@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import typer
 
@@ -26,6 +27,7 @@ from krolik.cli import (
     undo,
 )
 from krolik.errors import KrolikError
+from krolik.files import storage_error
 from krolik.process import prepare
 
 app = typer.Typer(
@@ -82,3 +84,7 @@ def main() -> None:
     except KrolikError as error:
         typer.echo(f"krolik: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # the system's own refusals: a full disk, a folder that may not be read
+        sentence = storage_error(error, Path(error.filename or "disk"))
+        typer.echo(f"krolik: {sentence}", err=True)
+        sys.exit(sentence.exit_code)

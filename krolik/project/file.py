@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -17,12 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from krolik.errors import Conflict, InvalidProject, InvalidSetting, KrolikError, NotFound, StorageError
+from krolik.files import discard, storage_error
 from krolik.project.migrate import migrate
 from krolik.skeleton import Skeleton
 
 SUFFIX = ".krolik"
 APPLICATION_ID = 0x4B524F4C  # "KROL"
 WAIT_SECONDS = 20.0
+LEAST_FREE_BYTES = 1 << 20
 CHECKED_BYTES = 64 << 20  # larger files are checked whole only when asked: `krolik info --check`
 
 
@@ -55,8 +58,7 @@ class ProjectFile:
                 connection.close()
                 os.replace(partial, path)
         finally:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{partial}{suffix}").unlink(missing_ok=True)
+            discard(*(Path(f"{partial}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")))
         return cls.open(path)
 
     @classmethod
@@ -147,7 +149,7 @@ class ProjectFile:
                     copy.close()
                 os.replace(partial, target)
         finally:
-            partial.unlink(missing_ok=True)
+            discard(partial)
         return target
 
     def close(self) -> None:
@@ -189,12 +191,15 @@ def _translated(path: Path) -> Iterator[None]:
         raise
     except sqlite3.OperationalError as error:
         text = str(error)
-        if "full" in text:
+        # with hardly any space left, SQLite's log fails before the file does
+        if "full" in text or ("disk I/O" in text and shutil.disk_usage(path.absolute().parent).free < LEAST_FREE_BYTES):
             raise StorageError("the disk is full", path, "Free some space; nothing that was saved is lost.") from error
         if "locked" in text or "busy" in text:
             raise Conflict("another program is writing to the project", path, "Try again in a moment.") from error
+        if "unable to open" in text or "readonly" in text:
+            raise StorageError("this place cannot be written to", path, "Choose another folder.") from error
         raise StorageError(f"the project cannot be used here ({text})", path) from error
     except sqlite3.DatabaseError as error:
         raise InvalidProject(f"the project is damaged ({error})", path, "Go back to a backup.") from error
     except OSError as error:
-        raise StorageError(f"cannot be written ({error.strerror or error})", path) from error
+        raise storage_error(error, path) from error

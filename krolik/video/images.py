@@ -105,5 +105,5 @@ class ImageSequence:
     def __enter__(self) -> ImageSequence:
         return self
 
-    def __exit__(self, *exc) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()

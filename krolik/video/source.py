@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class Video(Protocol):
     def __getitem__(self, i: int) -> Frame: ...
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Frame | None]]: ...
     def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
 
 
 def open_video(path: str | Path) -> Video:

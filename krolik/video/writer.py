@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from krolik.errors import StorageError
-from krolik.files import storage_error
+from krolik.files import discard, storage_error
 
 QUALITY = "20"  # x264's constant rate factor: visually lossless for overlays
 PRESET = "veryfast"
@@ -73,7 +73,7 @@ class VideoWriter:
         """Gives up: nothing is left behind."""
         with contextlib.suppress(OSError):
             self._container.close()
-        self._partial.unlink(missing_ok=True)
+        discard(self._partial)
 
     def __enter__(self) -> VideoWriter:
         return self

@@ -106,3 +106,24 @@ def test_no_video(tmp_path, content):
 def test_missing_file(tmp_path):
     with pytest.raises(NotFound, match="no such file"):
         VideoFile(tmp_path / "gone.mp4")
+
+
+REAL = {
+    "data/openfield/videos/m3v1mp4.mp4": (2330, (640, 480)),
+    "data/bigbuckbunny/bigbuckbunny.mp4": (132, (1280, 720)),
+    "data/flies-pair/centered_pair_low_quality.mp4": (1100, (384, 384)),
+    "formats/video/centered_pair_low_quality.webm": (30, (384, 384)),
+    "formats/video/small_robot_3_frame.mp4": (3, (560, 320)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(REAL))
+def test_real_videos(shared, name):
+    count, size = REAL[name]
+    with VideoFile(shared / name) as video:
+        assert (len(video), video.size) == (count, size)
+        middle = count // 2
+        in_order = dict(video.frames(max(0, middle - 3), middle + 2))
+        for i, frame in in_order.items():
+            assert np.array_equal(video[i].rgb, frame.rgb)
+        assert video[count - 1].rgb.shape == (size[1], size[0], 3)

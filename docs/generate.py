@@ -1,0 +1,72 @@
+"""Writes docs/cli.md and docs/api.md from the program itself: python docs/generate.py"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+WIDTH = 100
+
+
+def cli_page() -> str:
+    """Every command's help, as the terminal shows it."""
+    os.environ["COLUMNS"], os.environ["NO_COLOR"], os.environ["TERM"] = str(WIDTH), "1", "dumb"
+    from typer.testing import CliRunner
+
+    from krolik.cli.main import COMMANDS, app
+
+    def help_of(*arguments: str) -> str:
+        result = CliRunner().invoke(app, [*arguments, "--help"], prog_name="krolik", terminal_width=WIDTH)
+        return "\n".join(line.rstrip() for line in result.output.strip().splitlines())
+
+    parts = ["# Commands", "", "Written by `python docs/generate.py`.", "", "```", help_of(), "```"]
+    for name in COMMANDS:
+        parts += ["", f"## krolik {name}", "", "```", help_of(name), "```"]
+    return "\n".join(parts) + "\n"
+
+
+def api_page() -> str:
+    """Every verb's signature and docstring."""
+    from krolik import api
+
+    parts = ["# Python", "", "Written by `python docs/generate.py`.", "", "```python", "import krolik", "```"]
+    for name in ("new", "open", "run", "demo", "doctor"):
+        parts += entry(f"krolik.{name}", getattr(api, name))
+    for name, member in vars(api.Project).items():
+        if not name.startswith("_"):
+            parts += entry(f"Project.{name}", member)
+    return "\n".join(parts) + "\n"
+
+
+def entry(name: str, member) -> list[str]:
+    short = name.rsplit(".", maxsplit=1)[-1]
+    text = inspect.cleandoc(member.__doc__ or "")
+    if isinstance(member, property):
+        code = f"{short}: {inspect.signature(member.fget).return_annotation}"
+    else:
+        code = f"{short}({', '.join(parameters(member))}) -> {inspect.signature(member).return_annotation}"
+    return ["", f"## {name}", "", "```python", code, "```", "", text]
+
+
+def parameters(function) -> list[str]:
+    """Each parameter as it is written in the source; a star before those that must be named."""
+    written, starred = [], False
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
+            written.append("*")
+            starred = True
+        stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+        written.append(f"{stars}{parameter.name}: {parameter.annotation}{default}")
+    return written
+
+
+PAGES = {"cli.md": cli_page, "api.md": api_page}
+
+if __name__ == "__main__":
+    for page, make in PAGES.items():
+        (FOLDER / page).write_text(make(), "utf-8")

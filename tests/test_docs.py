@@ -1,0 +1,108 @@
+"""The documentation is true: generated pages are up to date, commands run, links lead somewhere."""
+
+import importlib.util
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+import krolik as package
+from krolik.cli.main import COMMANDS
+from krolik.training.splits import RULES
+from tests.cli.conftest import QUICK, krolik, trained  # noqa: F401 (fixtures)
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["cli.md", "api.md"])
+def test_generated_pages_are_up_to_date(page, monkeypatch):
+    for name in ("COLUMNS", "NO_COLOR", "TERM"):
+        monkeypatch.setenv(name, "")
+    made = generator().PAGES[page]()
+    assert made == (ROOT / "docs" / page).read_text("utf-8"), "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text("utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_command_and_rule_is_documented():
+    text = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    assert all(f"## krolik {name}" in text for name in COMMANDS)
+    formats = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    assert all(f"`{rule.split(':')[0].split('[')[0]}:" in formats for rule in RULES.split(", "))
+
+
+def commands(readme: str) -> list[list[str]]:
+    """The lines of the shell blocks that begin with krolik."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / readme).read_text("utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("krolik ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def dlc_project(folder: Path, rabbit) -> None:
+    """A DeepLabCut project of a few frames of the generated rabbit."""
+    from krolik.rendering.annotated import write_image
+    from krolik.skeleton import template
+
+    video, truth = rabbit
+    names = template("rabbit").names
+    place = folder / "labeled-data" / "rabbit"
+    rows = [
+        "scorer" + ",me" * 16, "bodyparts," + ",".join(f"{n},{n}" for n in names), "coords" + ",x,y" * 8,
+    ]  # fmt: skip
+    with package.open_video(video) as opened:
+        for i in range(0, 60, 6):
+            write_image(place / f"img{i:03d}.png", opened[i].rgb)
+            cells = [f"{x},{y}" if seen else "," for (x, y), seen in zip(truth.points[i], truth.visible[i])]
+            rows.append(f"labeled-data/rabbit/img{i:03d}.png," + ",".join(cells))
+    (place / "CollectedData_me.csv").write_text("\n".join(rows) + "\n")
+    bodyparts = "".join(f"- {n}\n" for n in names)
+    (folder / "config.yaml").write_text(f"scorer: me\nbodyparts:\n{bodyparts}skeleton: []\n")
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ru.md"])
+def test_the_readme_s_commands_run(readme, krolik, rabbit, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    dlc_project(tmp_path / "my-dlc-project", rabbit)
+    shutil.copy(rabbit[0], tmp_path / "rabbit.mp4")
+    lines = commands(readme)
+    assert [line[0] for line in lines[:3]] == ["import", "train", "run"]
+    for line in lines:
+        quick = [*line[: line.index("--budget")], *QUICK] if line[0] == "train" else line
+        done = krolik(*quick)
+        assert done.code == 0, f"krolik {shlex.join(quick)}: {done.err}"
+    made = {p.name for p in tmp_path.iterdir()}
+    assert {"rabbits.krolik", "results", "worst", "rabbit.csv", "annotated.mp4", "rabbit.onnx"} <= made
+    assert {p.name for p in (tmp_path / "results").iterdir()} == {
+        "rabbit_annotated.mp4", "rabbit.csv", "rabbit.json", "rabbit.h5",
+    }  # fmt: skip
+
+
+def test_the_readme_s_python_runs(trained, rabbit, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(trained, tmp_path / "rabbits.krolik")
+    shutil.copy(rabbit[0], tmp_path / "rabbit.mp4")
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    quick = 'budget="4steps", pipeline="whole", input_px=64, width=0.5'
+    assert 'budget="5m"' in code
+    exec(compile(code.replace('budget="5m"', quick), "README.md", "exec"), {})
+    assert (tmp_path / "annotated.mp4").exists()
+
+
+def test_both_readmes_have_the_same_commands():
+    assert commands("README.md") == commands("README.ru.md")
