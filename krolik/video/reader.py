@@ -121,6 +121,7 @@ class _Cursor:
         if not self._index.timed or target == 0:
             return
         keys = self._index.keyframes
+        self._introduce()
         wanted_pts = int(self._index.pts[target])
         for place in range(int(np.searchsorted(keys, target, side="right")) - 1, 0, -1):
             key_pts = int(self._index.pts[keys[place]])
@@ -138,6 +139,12 @@ class _Cursor:
                 return
         self.close()
         self._open()
+
+    def _introduce(self) -> None:
+        """Shows the decoder the first packet: only there x264 tells its version, and H.264 in 4:4:4 of its older
+        versions is decoded to garbage by who does not know it."""
+        with contextlib.suppress(self._av.FFmpegError, StopIteration):
+            next(self._container.demux(self._stream)).decode()
 
     def _decode(self, packets, first=None) -> Iterator:
         """Decoded frames; errors of single packets are passed over."""
