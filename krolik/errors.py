@@ -7,6 +7,7 @@ KrolikError               anything a user can understand and mend (exit code 2)
 ├── InvalidSetting        an option or argument with a value that makes no sense
 ├── NotFound              a named thing that is not there
 ├── Conflict              a value that somebody else changed meanwhile
+├── Cancelled             work that was stopped before it had a result
 └── StorageError          a disk that is full, a folder that is read-only
 """
 
@@ -59,6 +60,12 @@ class NotFound(KrolikError):
 
 class Conflict(KrolikError):
     """A value that was changed by somebody else since it was read."""
+
+    http_status = 409
+
+
+class Cancelled(KrolikError):
+    """Work that was stopped before it had a result."""
 
     http_status = 409
 

@@ -13,7 +13,7 @@ import numpy as np
 import krolik
 from krolik.actions.reporter import Reporter
 from krolik.engines import native
-from krolik.errors import Conflict, InvalidLabels, InvalidSetting, NotFound
+from krolik.errors import Cancelled, Conflict, InvalidLabels, InvalidSetting, NotFound
 from krolik.inference.model import ModelDescription, pack
 from krolik.poses import FrameKey, Labels
 from krolik.project import ProjectFile, history, labels, models, runs, splits, videos
@@ -144,6 +144,9 @@ def _run(file: ProjectFile, run: int, training: native.Training, reporter: Repor
     except BaseException as error:
         runs.finish(file, run, "failed", error=str(error))
         raise
+    if reporter.cancelled() and not trained.stages[native.POSE].fitted.curve:
+        runs.finish(file, run, "cancelled")
+        raise Cancelled("stopped before there was a model to keep", file.path, "krolik train --resume goes on with it.")
     with file.write():
         model = _keep(file, run, trained)
         runs.finish(file, run, "done", model=model.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +93,7 @@ def _image(path: Path) -> str:
 
 def _curve(points: list[dict]) -> str:
     """The validation error over time as an SVG."""
-    shown = [(p["seconds"], p["error_px"]) for p in points if not math.isnan(p["error_px"])]
+    shown = [(p["seconds"], p["error_px"]) for p in points if p["error_px"] is not None]
     if len(shown) < 2:
         return "<p>Too short a training for a curve.</p>"
     (width, height), last = CHART, shown[-1][0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,12 +121,20 @@ def train(training: Training, events: Events) -> TrainedModel:
         stages[name] = _finished(network, fitted)
     statistics = {
         "seconds": time.monotonic() - started,
-        "stages": {
-            n: {"steps": s.fitted.steps, "seconds": s.fitted.seconds, "validation_error_px": s.fitted.error_px,
-                "curve": s.fitted.curve} for n, s in stages.items()
-        },
-    }  # fmt: skip
+        "stages": {name: _statistics(stage.fitted) for name, stage in stages.items()},
+    }
     return TrainedModel(data.skeleton, plan, stages, training.fingerprint, statistics)
+
+
+def _statistics(fitted: Fitted) -> dict:
+    """How a stage went, as JSON values; None where there was nothing to measure on."""
+
+    def measured(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    curve = [{**point, "error_px": measured(point["error_px"])} for point in fitted.curve]
+    return {"steps": fitted.steps, "seconds": fitted.seconds, "validation_error_px": measured(fitted.error_px),
+            "curve": curve}  # fmt: skip
 
 
 @contextmanager

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import krolik
+from krolik.actions.reporter import Silent
 from krolik.actions.training import split_parts
-from krolik.errors import InvalidSetting
+from krolik.errors import Cancelled, InvalidSetting
 from krolik.poses import FrameKey, Instance, LabeledFrame
 from krolik.project import history, labels, models
 from krolik.project.edits import Change
@@ -53,6 +54,28 @@ def test_mobilenet_trains_from_nothing_and_from_weights(labelled, shared, monkey
         assert project.train(**quick, pretrained="none").document["plan"]["pretrained"] == "none"
         wide = project.train(**quick, pretrained="mobilenetv2_100_imagenet")
         assert wide.document["plan"]["width"] == 1.0
+
+
+class StopSoon(Silent):
+    """A reporter that asks to stop as soon as anything is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = False
+
+    def progress(self, title, fraction, text="", seconds_left=None):
+        self.told = True
+
+    def cancelled(self):
+        return self.told
+
+
+def test_stopping_before_there_is_a_model(labelled):
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        with pytest.raises(Cancelled, match="krolik train --resume"):
+            project.train(budget="5m", pipeline="crop", input_px=64, width=0.5, reporter=StopSoon())
+        assert project.models == [] and project.info().interrupted == [{"run": 1, "kind": "train"}]
 
 
 def test_few_labels(labelled):
