@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from krolik import defaults
 from krolik.actions.adding import expand, open_for
 from krolik.actions.reporter import Reporter
 from krolik.errors import InvalidFile, InvalidSetting, KrolikError, NotFound
@@ -28,6 +29,7 @@ class PredictionReport:
     undecodable: list[int] = field(default_factory=list)
     seconds: float = 0.0
     predicted: int = 0  # frames predicted now; the others were there already
+    found: int = 0  # of these, frames with a point that is drawn and counted by default
     error: str = ""
 
     @property
@@ -119,6 +121,7 @@ def _predict_one(
     try:
         for block in predict_blocks(model, video, first, stop, done) if first < stop else ():
             predictions.store(file, run, settings["video"], block)
+            report.found += int((block.score >= defaults.THRESHOLD).any(axis=(1, 2)).sum())
             report.undecodable += [block.start + i for i, good in enumerate(block.decoded) if not good]
             if reporter.cancelled():
                 runs.finish(file, run, "cancelled")
@@ -129,6 +132,11 @@ def _predict_one(
     report.seconds = time.monotonic() - began
     if first < stop:
         runs.finish(file, run, "done", undecodable=len(report.undecodable), seconds=report.seconds)
+    if report.predicted and not report.found:
+        reporter.note(
+            f"{video.name}: no point has a score of {defaults.THRESHOLD} or more in any frame; train longer, or look "
+            "whether the video shows what the model was trained on"
+        )
     if report.undecodable:
         reporter.note(f"{video.name}: {len(report.undecodable)} frame(s) cannot be decoded, the first is "
                       f"{report.undecodable[0]}; their rows have no points")  # fmt: skip
