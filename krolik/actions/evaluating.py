@@ -38,7 +38,9 @@ class Evaluation:
     pictures: list[Path]
 
     def to_json(self) -> dict:
-        return {"model": self.model, "split": self.split, "frames": self.frames, **self.metrics.to_json(),
+        metrics = self.metrics.to_json()
+        headline = {key: metrics["overall"][key] for key in ("n", "mean_error_px", "median_error_px")}
+        return {"model": self.model, "split": self.split, "frames": self.frames, **headline, **metrics,
                 "pictures": [str(p) for p in self.pictures]}  # fmt: skip
 
 

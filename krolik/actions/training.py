@@ -38,20 +38,28 @@ def split(file: ProjectFile, rule: str, name: str | None, source: str) -> dict[F
 
 
 def split_parts(file: ProjectFile, name: str, source: str) -> dict[FrameKey, str]:
-    """The parts of a kept split; a rule that is not kept yet is applied and kept. Frames labelled since then train."""
+    """The part of each labelled frame by a kept split; a rule that is not kept yet is applied and kept."""
     found = labels.load(file)
     if name == NO_SPLIT:
         return {f.key: TRAIN for f in found}
     if name not in splits.names(file):
         return split(file, name, None, source)
     kept = splits.load(file, name)
-    seen = {key.video for key in kept}
-    # a frame that the rule left out on purpose stays out; a frame that is new to the split trains
-    known = {f.key for f in found}
-    new = {f.key: TRAIN for f in found if f.key not in kept and not name.startswith("blocks")}
-    if not name.startswith("blocks"):
-        return {**{k: p for k, p in kept.items() if k in known}, **new}
-    return {k: p for k, p in kept.items() if k in known and k.video in seen}
+    parts = {f.key: kept.get(f.key) or _late_part(f.key, name, kept) for f in found}
+    return {key: part for key, part in parts.items() if part is not None}
+
+
+def _late_part(key: FrameKey, name: str, kept: dict[FrameKey, str]) -> str | None:
+    """Where a frame goes that was labelled after the split was made.
+
+    It trains, but not beside test frames that look like it: with blocks it stays out, with by-video it goes where its
+    video went. None means neither part.
+    """
+    if name.startswith("blocks"):
+        return None
+    if name.startswith("by-video"):
+        return next((part for k, part in kept.items() if k.video == key.video), TRAIN)
+    return TRAIN
 
 
 def samples(file: ProjectFile, parts: dict[FrameKey, str], wanted: str) -> list[Sample]:

@@ -5,7 +5,7 @@ import pytest
 
 import krolik
 from krolik.actions.reporter import Silent
-from krolik.actions.training import split_parts
+from krolik.actions.training import _late_part, split_parts
 from krolik.errors import Cancelled, InvalidSetting
 from krolik.poses import FrameKey, Instance, LabeledFrame
 from krolik.project import history, labels, models
@@ -42,6 +42,14 @@ def test_frames_labelled_later_train(labelled):
     history.commit(labelled, Change((labels.set_frame(labelled, late, bones),), "test", "late"))
     after = split_parts(labelled, "every:5", "test")
     assert after == {**before, late.key: "train"}
+
+
+def test_late_frames_do_not_leak(labelled):
+    """With blocks a late frame stays out; with by-video it goes where its video went."""
+    video = labels.load(labelled).frames[0].key.video
+    assert _late_part(FrameKey(video, 1), "blocks:0.2", {}) is None
+    assert _late_part(FrameKey(video, 1), "by-video", {FrameKey(video, 0): "test"}) == "test"
+    assert _late_part(FrameKey("new", 1), "by-video", {FrameKey(video, 0): "test"}) == "train"
 
 
 def test_mobilenet_trains_from_nothing_and_from_weights(labelled, shared, monkeypatch):
