@@ -86,7 +86,11 @@ def build_index(path: Path) -> VideoIndex:
             time_base, declared = stream.time_base or 1 / rate, stream.frames
         turns, size = _orientation(path)
     except av.error.FFmpegError as error:
-        raise InvalidFile(f"not a video that can be read ({error.strerror})", path) from error
+        raise InvalidFile(
+            f"not a video that can be read ({error.strerror})",
+            path,
+            "If it was cut off, copy it again from its source.",
+        ) from error
     if any(p is None for p in pts) or len(set(pts)) != len(pts):
         count = _count_decodable(path)
         ticks = np.round(np.arange(count) / float(rate * time_base)).astype(np.int64)
