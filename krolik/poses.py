@@ -27,6 +27,7 @@ class State(IntEnum):
 
 
 LOCATED = (State.OCCLUDED, State.VISIBLE)
+BLOCK = 256  # frames of predictions that are made and kept together; blocks begin at multiples of it
 
 
 class FrameKey(NamedTuple):

@@ -12,10 +12,9 @@ import numpy as np
 from krolik.inference.ahead import ahead
 from krolik.inference.model import PoseModel
 from krolik.inference.poser import Poser
-from krolik.poses import Predictions
+from krolik.poses import BLOCK, Predictions
 from krolik.video import Frame, Video
 
-BLOCK = 256  # frames; where a block begins, the animals are looked for anew, so blocks do not depend on each other
 AHEAD_BYTES = 64 << 20
 
 
@@ -24,8 +23,9 @@ def predict_blocks(
 ) -> Iterator[Predictions]:
     """Predictions of frames start to stop - 1, in blocks that end at multiples of BLOCK.
 
-    The same frame gets the same prediction whether the run was interrupted between blocks or not. `done` is told the
-    number of each frame when it is finished.
+    Where a block begins, the animals are looked for anew, so that blocks do not depend on each other: the same frame
+    gets the same prediction whether the run was interrupted between blocks or not. `done` is told the number of each
+    frame when it is finished.
     """
     poser = Poser(model)
     width, height = video.size

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from krolik.errors import InvalidProject
-from krolik.poses import Predictions
+from krolik.poses import BLOCK, Predictions
 from krolik.project.file import ProjectFile
-
-BLOCK = 256  # frames; blocks begin at multiples of it
 
 
 def store(file: ProjectFile, run: int, video: str, block: Predictions) -> None:

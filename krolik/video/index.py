@@ -89,7 +89,7 @@ def build_index(path: Path) -> VideoIndex:
         raise InvalidFile(
             f"not a video that can be read ({error.strerror})",
             path,
-            "If it was cut off, copy it again from its source.",
+            "If it was cut off, copy it again.",
         ) from error
     if any(p is None for p in pts) or len(set(pts)) != len(pts):
         count = _count_decodable(path)
