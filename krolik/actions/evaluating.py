@@ -65,6 +65,8 @@ def evaluate(
 
     Raises InvalidSetting when the model was trained on a test frame, InvalidLabels when there is none.
     """
+    if not 0 <= threshold <= 1:
+        raise InvalidSetting(f"{threshold} is not a score between 0 and 1", "--threshold")
     record = models.get(file, model_name)
     split_name = split_name or record.document["split"]
     parts = split_parts(file, split_name, "evaluate")

@@ -42,6 +42,20 @@ class Settings:
     budget: Budget = field(default_factory=lambda: Budget(seconds=300))
     seed: int = 0
 
+    def __post_init__(self):
+        """Raises InvalidSetting for a wish that makes no sense."""
+        check_name(self.network)
+        checks = (
+            ("--pipeline", self.pipeline, self.pipeline in (None, "whole", "crop"), "Say whole or crop."),
+            ("--width", self.width, self.width is None or 0 < self.width <= 4, "Try 0.5 or 1."),
+            ("--scale", self.scale, self.scale is None or 0 < self.scale <= 8, "Try 0.5 or 1."),
+            ("--batch", self.batch_size, self.batch_size is None or 1 <= self.batch_size <= 1024, "Try 8."),
+            ("--seed", self.seed, self.seed >= 0, "Give a whole number from 0."),
+        )
+        for option, value, good, fix in checks:
+            if not good:
+                raise InvalidSetting(f"{value} makes no sense here", option, fix)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -88,7 +102,6 @@ class Plan:
 
 def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Settings, pretrained: str = "none") -> Plan:
     """The plan for these labels on this machine. `pretrained` names the checkpoint that was found, if any."""
-    check_name(settings.network)
     reasons: dict[str, str] = {}
 
     def decided(name: str, wish, value, reason: str):

@@ -53,7 +53,7 @@ def test_nonsense_is_refused():
     with pytest.raises(InvalidSetting, match="several animals"):
         decide(replace(MOUSE, animals=2), MACHINE, Settings(pipeline="whole"))
     with pytest.raises(InvalidSetting, match="no network is named"):
-        decide(MOUSE, MACHINE, Settings(network="yolo"))
+        Settings(network="yolo")
 
 
 def test_plan_survives_json():
