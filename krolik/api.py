@@ -183,18 +183,24 @@ class Project:
         model: str | None = None,
         split: str | None = None,
         threshold: float = defaults.THRESHOLD,
+        pck: Sequence[float] = defaults.PCK_PX,
+        pck_body: Sequence[float] = defaults.PCK_BODY,
         pictures: PathLike | None = None,
         worst: int = defaults.WORST,
         reporter: Reporter | None = None,
     ) -> Evaluation:
         """Measures a model (default: the newest) on the test frames of a split (default: the one it trained with).
 
-        pictures: a folder for drawings of the `worst` frames. Raises InvalidSetting if a test frame was trained on.
+        threshold: points of a lower score count as missed. pck, pck_body: distances, in pixels and in body lengths,
+        within which a point counts as right. pictures: a folder for drawings of the `worst` frames.
+        Raises InvalidSetting if a test frame was trained on.
         """
         from krolik.actions.evaluating import evaluate
+        from krolik.evaluation import Criteria
 
         folder = None if pictures is None else Path(pictures)
-        return evaluate(self.file, model, split, threshold, folder, worst, reporter or _silent())
+        criteria = Criteria(threshold, tuple(pck), tuple(pck_body))
+        return evaluate(self.file, model, split, criteria, folder, worst, reporter or _silent())
 
     def predict(
         self,

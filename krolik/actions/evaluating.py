@@ -11,7 +11,7 @@ import numpy as np
 from krolik.actions.reporter import Reporter
 from krolik.actions.training import NO_SPLIT, load_pixels, samples, split_parts
 from krolik.errors import InvalidLabels, InvalidSetting
-from krolik.evaluation import Metrics, match, measure
+from krolik.evaluation import Criteria, Metrics, match, measure
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_frame
 from krolik.poses import FrameKey
@@ -58,15 +58,13 @@ class _Seen:
 
 
 def evaluate(
-    file: ProjectFile, model_name: str | None, split_name: str | None, threshold: float, pictures: Path | None,
+    file: ProjectFile, model_name: str | None, split_name: str | None, criteria: Criteria, pictures: Path | None,
     worst: int, reporter: Reporter,
 ) -> Evaluation:  # fmt: skip
     """Runs the exported model on every test frame. `pictures` is a folder for the `worst` frames.
 
     Raises InvalidSetting when the model was trained on a test frame, InvalidLabels when there is none.
     """
-    if not 0 <= threshold <= 1:
-        raise InvalidSetting(f"{threshold} is not a score between 0 and 1", "--threshold")
     record = models.get(file, model_name)
     split_name = split_name or record.document["split"]
     parts = split_parts(file, split_name, "evaluate")
@@ -84,7 +82,7 @@ def evaluate(
         reporter.progress("evaluate", (number + 1) / len(tested))
     metrics = measure(
         np.concatenate([s.sample.points for s in seen]), np.concatenate([s.sample.states for s in seen]),
-        np.concatenate([s.predicted for s in seen]), model.skeleton.names, threshold,
+        np.concatenate([s.predicted for s in seen]), model.skeleton.names, criteria,
     )  # fmt: skip
     if not file.read_only:
         models.set_metrics(file, record, {split_name: {"frames": len(tested), **metrics.to_json()}})

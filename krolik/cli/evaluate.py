@@ -10,6 +10,7 @@ import typer
 
 from krolik import api, defaults
 from krolik.cli.screen import JSON, PROJECT, Bar, say, show_json, show_table
+from krolik.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from krolik.actions.evaluating import Evaluation
@@ -20,17 +21,36 @@ def evaluate(
     model: Annotated[str | None, typer.Option(help="Default: the newest.")] = None,
     split: Annotated[str | None, typer.Option(help="Default: the one that the model was trained with.")] = None,
     threshold: Annotated[float, typer.Option(help="Points of a lower score count as missed.")] = defaults.THRESHOLD,
+    pck: Annotated[str | None, typer.Option(help="Distances in pixels to count as right within: 2,5,10.")] = None,
+    pck_body: Annotated[str | None, typer.Option(help="The same in body lengths: 0.05,0.1.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="A folder for pictures of the worst frames.")] = None,
     worst: Annotated[int, typer.Option(help="How many of them.")] = defaults.WORST,
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Measure a model on frames that it was not trained on."""
     with api.open(project) as opened, Bar(json) as bar:
-        evaluation = opened.evaluate(model, split, threshold, pictures, worst, bar)
+        evaluation = opened.evaluate(
+            model,
+            split,
+            threshold,
+            distances(pck, "--pck") or defaults.PCK_PX,
+            distances(pck_body, "--pck-body") or defaults.PCK_BODY,
+            pictures,
+            worst,
+            bar,
+        )
     if json:
         show_json(evaluation.to_json())
     else:
         show_metrics(evaluation)
+
+
+def distances(text: str | None, option: str) -> tuple[float, ...]:
+    """ "2,5,10" → the numbers; none for nothing. Raises InvalidSetting."""
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError as error:
+        raise InvalidSetting(f"{text!r} is not a list of numbers", option, "Write 2,5,10.") from error
 
 
 def show_metrics(evaluation: Evaluation) -> None:

@@ -22,12 +22,13 @@ def render(
     no_edges: Annotated[bool, style.NO_EDGES] = False,
     trail: Annotated[int, style.TRAIL] = 0,
     opacity: Annotated[float, style.OPACITY] = 1.0,
+    color: Annotated[list[str] | None, style.COLOR] = None,
 ) -> None:
     """Write the video, or chosen frames, with the keypoints drawn on it."""
     from krolik.actions.rendering import parse_frames
     from krolik.rendering.overlay import Style
 
-    looks = Style(radius, threshold, not no_edges, names, trail, opacity)
+    looks = Style(radius, threshold, not no_edges, names, trail, opacity, style.parse_colors(color))
     chosen = None if frames is None else parse_frames(frames)
     with api.open(project) as opened, Bar() as bar:
         written = opened.render(video, out, model, chosen, looks, bar)

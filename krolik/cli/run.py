@@ -21,12 +21,13 @@ def run(
     no_edges: Annotated[bool, style.NO_EDGES] = False,
     trail: Annotated[int, style.TRAIL] = 0,
     opacity: Annotated[float, style.OPACITY] = 1.0,
+    color: Annotated[list[str] | None, style.COLOR] = None,
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """From videos to annotated videos and tables, beside each other, in one go."""
     from krolik.rendering.overlay import Style
 
-    looks = Style(radius, threshold, not no_edges, names, trail, opacity)
+    looks = Style(radius, threshold, not no_edges, names, trail, opacity, style.parse_colors(color))
     with Bar(json) as bar:
         reports = api.run(videos, model, out, tuple(to or defaults.RUN_TABLES), looks, bar)
     if json:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from krolik.actions.evaluating import Evaluation, evaluate
+from krolik.actions.evaluating import evaluate
 from krolik.actions.exporting import Target, export
 from krolik.actions.importing import encoded_frame
 from krolik.actions.predicting import load_model, predict
@@ -18,7 +18,7 @@ from krolik.actions.training import train
 from krolik.demonstration.motion import RATE, perform
 from krolik.demonstration.painter import SIZE, Painter
 from krolik.demonstration.report import DemoResult, write_report
-from krolik.evaluation import measure
+from krolik.evaluation import Criteria, Metrics, measure
 from krolik.poses import FrameKey, Instance, LabeledFrame, State
 from krolik.project import ProjectFile, history, labels, predictions, videos
 from krolik.project.edits import Change
@@ -93,14 +93,14 @@ def show(wanted: Path, budget: str, seed: int, reporter: Reporter) -> Path:
     with ProjectFile.create(out / "rabbit.krolik", template("rabbit")) as file:
         chosen = label_exactly(file, video, truth, LABELLED_EVERY)
         model = train(file, Settings(budget=Budget.parse(budget), seed=seed), SPLIT, None, reporter)
-        evaluation = evaluate(file, None, None, 0.2, out / "worst", 4, reporter)
+        evaluation = evaluate(file, None, None, Criteria(), out / "worst", 4, reporter)
         predicted = predict(file, [video], load_model(file, None), (0, None), False, reporter)[0]
         style = Style(trail=12)
         render(file, video.name, out / "rabbit_annotated.mp4", None, None, style, reporter)
         stills = [(2 * i + 1) * FRAMES // 12 for i in range(6)]
         pictures = render(file, video.name, out / "frames", None, stills, Style(names=True), reporter)
         tables = [export(file, to, out / f"rabbit_{name}", None, None, ()) for to, name in TABLES]
-        result = DemoResult(model, evaluation, _against_truth(file, predicted.run, truth, chosen, evaluation),
+        result = DemoResult(model, evaluation, _against_truth(file, predicted.run, truth, chosen),
                             predicted, len(chosen), video, out / "rabbit_annotated.mp4", tables, pictures)  # fmt: skip
         return write_report(out / "report.html", result)
 
@@ -114,7 +114,7 @@ def _free_folder(wanted: Path) -> Path:
     return folder
 
 
-def _against_truth(file: ProjectFile, run: int, truth: Truth, labelled: list[int], evaluation: Evaluation):
+def _against_truth(file: ProjectFile, run: int, truth: Truth, labelled: list[int]) -> Metrics:
     """Metrics over all frames that were not labelled: here, and only here, the truth is known everywhere."""
     record = videos.records(file)[0]
     blocks = list(predictions.blocks(file, run, record.id))
@@ -122,4 +122,4 @@ def _against_truth(file: ProjectFile, run: int, truth: Truth, labelled: list[int
     others = np.setdiff1d(np.arange(len(found)), labelled)
     states = np.where(truth.visible, State.VISIBLE, State.ABSENT)
     names = labels.skeleton(file).names
-    return measure(truth.points[others], states[others], found[others], names, evaluation.metrics.threshold)
+    return measure(truth.points[others], states[others], found[others], names, Criteria())

@@ -13,10 +13,25 @@ from typing import Any
 
 import numpy as np
 
+from krolik.errors import InvalidSetting
 from krolik.poses import State
 
-PIXELS = (2, 5, 10, 20)
-BODY_FRACTIONS = (0.05, 0.1, 0.2)
+
+@dataclass(frozen=True)
+class Criteria:
+    """What counts: as seen (a score of at least `score`), and as right (within `pixels`, within `body` lengths)."""
+
+    score: float = 0.2
+    pixels: tuple[float, ...] = (2, 5, 10, 20)
+    body: tuple[float, ...] = (0.05, 0.1, 0.2)
+
+    def __post_init__(self):
+        """Raises InvalidSetting."""
+        if not 0 <= self.score <= 1:
+            raise InvalidSetting(f"{self.score} is not a score between 0 and 1", "--threshold")
+        for option, values in (("--pck", self.pixels), ("--pck-body", self.body)):
+            if not values or min(values) <= 0:
+                raise InvalidSetting("distances must be greater than 0", option)
 
 
 @dataclass(frozen=True)
@@ -85,30 +100,36 @@ def match(points: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def measure(
-    points: np.ndarray, states: np.ndarray, predicted: np.ndarray, names: Sequence[str], threshold: float
+    points: np.ndarray, states: np.ndarray, predicted: np.ndarray, names: Sequence[str], criteria: Criteria
 ) -> Metrics:
     """points (M, K, 2), states (M, K) of State, predicted (M, K, 3) x, y, score (NaN where nothing is predicted)."""
     located = states >= State.OCCLUDED
     errors = np.where(located, np.linalg.norm(points - predicted[..., :2], axis=-1), np.nan)
-    shown = np.isfinite(predicted[..., :2]).all(axis=-1) & (np.nan_to_num(predicted[..., 2]) >= threshold)
+    shown = np.isfinite(predicted[..., :2]).all(axis=-1) & (np.nan_to_num(predicted[..., 2]) >= criteria.score)
     body = _body_length(points, located)
+    within = {"px": {f"{p:g}": p for p in criteria.pixels}, "body": {f"{b:g}": b * body for b in criteria.body}}
     each = [
-        _summary(name, errors[:, k], located[:, k], shown[:, k], states[:, k] == State.ABSENT, body)
+        _summary(name, errors[:, k], located[:, k], shown[:, k], states[:, k] == State.ABSENT, within)
         for k, name in enumerate(names)
     ]
-    overall = _summary("all", errors.ravel(), located.ravel(), shown.ravel(), (states == State.ABSENT).ravel(), body)
-    return Metrics(overall, tuple(each), len(points), body, threshold)
+    overall = _summary("all", errors.ravel(), located.ravel(), shown.ravel(), (states == State.ABSENT).ravel(), within)
+    return Metrics(overall, tuple(each), len(points), body, criteria.score)
 
 
 def _summary(
-    name: str, errors: np.ndarray, located: np.ndarray, shown: np.ndarray, absent: np.ndarray, body: float
+    name: str,
+    errors: np.ndarray,
+    located: np.ndarray,
+    shown: np.ndarray,
+    absent: np.ndarray,
+    within: dict[str, dict[str, float]],
 ) -> KeypointMetrics:
     n = int(located.sum())
     found = errors[np.isfinite(errors)]
     some = len(found) > 0
 
-    def within(distance: float) -> float:
-        return float((found <= distance).sum() / n) if n else float("nan")
+    def shares(distances: dict[str, float]) -> dict[str, float]:
+        return {name: float((found <= d).sum() / n) if n else float("nan") for name, d in distances.items()}
 
     return KeypointMetrics(
         name=name,
@@ -118,8 +139,8 @@ def _summary(
         median_error_px=float(np.median(found)) if some else float("nan"),
         rmse_px=float(np.sqrt((found**2).mean())) if some else float("nan"),
         p95_error_px=float(np.percentile(found, 95)) if some else float("nan"),
-        pck_px={str(p): within(p) for p in PIXELS},
-        pck_body={str(f): within(f * body) for f in BODY_FRACTIONS},
+        pck_px=shares(within["px"]),
+        pck_body=shares(within["body"]),
         missed=int((located & ~shown).sum()),
         invented=int((absent & shown).sum()),
     )

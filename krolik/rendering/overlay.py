@@ -5,8 +5,10 @@ Legend: N animals, K keypoints. Frames are (H, W, 3) uint8 RGB and are drawn on 
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,6 +28,7 @@ class Style:
     names: bool = False
     trail: int = 0
     opacity: float = 1.0
+    colors: Mapping[str, str] = field(default_factory=dict)  # by keypoint, "#rrggbb"; the others keep the skeleton's
 
     def __post_init__(self):
         checks = (
@@ -37,6 +40,9 @@ class Style:
         for option, value, good in checks:
             if not good:
                 raise InvalidSetting(f"{value} is out of range", option)
+        for name, color in self.colors.items():
+            if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
+                raise InvalidSetting(f"{color!r} is not a colour", f"--color {name}", "Write #rrggbb, as #ff8800.")
 
 
 class Overlay:
@@ -44,7 +50,9 @@ class Overlay:
 
     def __init__(self, skeleton: Skeleton, style: Style, frame_size: tuple[int, int]):
         self.skeleton, self.style = skeleton, style
-        self._colors = [rgb(c) for c in skeleton.colors]
+        for name in style.colors:
+            skeleton.index(name)  # raises NotFound
+        self._colors = [rgb(style.colors.get(k.name, k.color)) for k in skeleton.keypoints]
         self._radius = style.radius or max(2.0, min(frame_size) / 110)
         self._past: deque[np.ndarray] = deque(maxlen=style.trail + 1)
 

@@ -25,7 +25,8 @@ def test_from_labels_to_results(krolik, trained, rabbit, tmp_path):
     assert done.code == 0 and done.json["test"]["frames"] == 5
     assert done.json["statistics"]["stages"]["pose"]["steps"] == 30
     assert done.json["plan"]["reasons"]["pipeline"].startswith("set by you")
-    done = krolik("evaluate", project, "--json", "--pictures", tmp_path / "worst", "--worst", 2)
+    done = krolik("evaluate", project, "--json", "--pictures", tmp_path / "worst", "--worst", 2, "--pck", "3,7.5")
+    assert list(done.json["overall"]["pck_px"]) == ["3", "7.5"]
     assert done.json["overall"]["n"] > 20 and done.json["overall"]["mean_error_px"] > 0
     assert len(list((tmp_path / "worst").iterdir())) == 2
     done = krolik("predict", project, video)
@@ -51,7 +52,20 @@ def test_every_table_has_every_frame(krolik, project, tmp_path):
 
 
 def test_render_video_and_frames(krolik, project, tmp_path):
-    style = ("--names", "--trail", 5, "--radius", 6, "--threshold", 0.05, "--no-edges", "--opacity", 0.8)
+    style = (
+        "--names",
+        "--trail",
+        5,
+        "--radius",
+        6,
+        "--threshold",
+        0.05,
+        "--no-edges",
+        "--opacity",
+        0.8,
+        "--color",
+        "nose=#ffffff",
+    )
     assert krolik("render", project, "rabbit.mp4", "-o", tmp_path / "a.mp4", *style).code == 0
     with open_video(tmp_path / "a.mp4") as video:
         assert len(video) == 60

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krolik.evaluation import match, measure
+from krolik.evaluation import Criteria, match, measure
 from krolik.poses import State
 
 
@@ -15,13 +15,13 @@ def test_known_errors():
     predicted = np.array(
         [[[3, 4, 0.9], [100, 0, 0.9]], [[0, 10, 0.1], [np.nan, np.nan, 0]], [[0, 1, 0.9], [7, 7, 0.9]]]
     )
-    metrics = measure(points, states, predicted, ["a", "b"], threshold=0.2)
+    metrics = measure(points, states, predicted, ["a", "b"], Criteria(0.2, (2, 5, 7.5)))
     a, b = metrics.keypoints
     assert (a.n, a.missed, a.invented) == (3, 1, 0)
     assert a.mean_error_px == pytest.approx((5 + 10 + 1) / 3)
     assert a.rmse_px == pytest.approx(np.sqrt((25 + 100 + 1) / 3))
     assert a.median_error_px == 5
-    assert a.pck_px["5"] == pytest.approx(2 / 3)
+    assert a.pck_px["5"] == a.pck_px["7.5"] == pytest.approx(2 / 3)
     assert (b.n, b.n_absent, b.missed, b.invented) == (2, 1, 1, 1)
     assert b.pck_px["2"] == 0.5  # a missed point is a wrong one
     assert metrics.body_length_px == 100
@@ -31,7 +31,7 @@ def test_known_errors():
 
 
 def test_never_labelled():
-    metrics = measure(np.full((2, 1, 2), np.nan), np.zeros((2, 1), int), np.zeros((2, 1, 3)), ["a"], 0.2)
+    metrics = measure(np.full((2, 1, 2), np.nan), np.zeros((2, 1), int), np.zeros((2, 1, 3)), ["a"], Criteria())
     assert metrics.overall.n == 0 and np.isnan(metrics.overall.mean_error_px)
     assert metrics.to_json()["overall"]["mean_error_px"] is None
 

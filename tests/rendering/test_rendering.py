@@ -26,6 +26,15 @@ def test_points_lie_at_their_places():
     np.testing.assert_allclose(drawn(image).mean(axis=0), [20.4, 30.6], atol=0.15)
 
 
+def test_colours_can_be_chosen():
+    style = Style(radius=5, edges=False, colors={"нос": "#0000ff"})
+    image = Overlay(BONES, style, (100, 80)).draw(
+        np.zeros((80, 100, 3), np.uint8), np.array([[[20, 30, 1], [70, 50, 1]]])
+    )
+    assert image[30, 20].tolist() == [0, 0, 255]
+    assert image[50, 70].tolist() == list(bytes.fromhex(BONES.colors[1][1:]))
+
+
 def test_threshold_nan_and_far_away_points():
     image = np.zeros((80, 100, 3), np.uint8)
     poses = np.array([[[np.nan, np.nan, 0.9], [70, 50, 0.19]], [[1e9, -1e9, 0.9], [-500, 3, 0.9]]])
