@@ -22,11 +22,13 @@ from krolik.process import prepare
 from krolik.training.machine import core_count
 
 PEAK = """
-import sys, resource, krolik
+import sys, krolik
 from pathlib import Path
 with krolik.new(sys.argv[1]) as project:
     project.predict(sys.argv[2], model=sys.argv[3])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# the kernel's high-water mark of this very program; getrusage's would include the parent that it was forked from
+line = next(n for n in Path("/proc/self/status").read_text().splitlines() if n.startswith("VmHWM"))
+print(int(line.split()[1]) // 1024)
 """
 
 
