@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -112,10 +112,6 @@ class Skeleton:
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidLabels(f"not a skeleton ({error})", "skeleton") from error
         return cls(keypoints, tuple(edges), tuple(pairs))
-
-    def recolored(self) -> Skeleton:
-        colors = palette(len(self))
-        return replace(self, keypoints=tuple(replace(k, color=c) for k, c in zip(self.keypoints, colors)))
 
 
 def palette(count: int) -> list[str]:

@@ -6,7 +6,6 @@ import hashlib
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -214,8 +213,3 @@ class _Events:
 
     def cancelled(self) -> bool:
         return self._reporter.cancelled()
-
-
-def with_overrides(settings: Settings, **overrides: object) -> Settings:
-    """Settings with those values that are not None."""
-    return replace(settings, **{k: v for k, v in overrides.items() if v is not None})  # pyright: ignore
