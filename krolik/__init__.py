@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["KrolikError", "Project", "Skeleton", "demo", "doctor", "new", "open", "open_video", "run", "template"]
+__all__ = ["KrolikError", "Project", "Skeleton", "demo", "doctor", "new", "open", "open_video", "run", "template", "ui"]
 
 # Nothing is imported before it is used: `import krolik` must cost nothing.
 _PLACES = {
@@ -25,10 +25,11 @@ _PLACES = {
     "open_video": "krolik.video",
     "run": "krolik.api",
     "template": "krolik.skeleton",
+    "ui": "krolik.api",
 }
 
 if TYPE_CHECKING:
-    from krolik.api import Project, demo, doctor, new, open, run
+    from krolik.api import Project, demo, doctor, new, open, run, ui
     from krolik.errors import KrolikError
     from krolik.skeleton import Skeleton, template
     from krolik.video import open_video

@@ -10,20 +10,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from krolik import defaults
 from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey, Labels, State
-from krolik.project import ProjectFile, history, labels, models
+from krolik.project import ProjectFile, history, labels, models, selection
 from krolik.skeleton import Skeleton, template
 
 if TYPE_CHECKING:
     from krolik.actions.evaluating import Evaluation
     from krolik.actions.importing import ImportReport
     from krolik.actions.information import ProjectInformation
+    from krolik.actions.labelling import Operation
     from krolik.actions.predicting import PredictionReport
     from krolik.actions.reporter import Reporter
     from krolik.actions.running import RunReport
@@ -121,6 +122,68 @@ class Project:
         from krolik.actions.adding import relink
 
         return relink(self.file, Path(path), "api")
+
+    def select(
+        self,
+        videos: str | Sequence[str] = (),
+        count: int = defaults.SELECT_COUNT,
+        strategy: str = defaults.STRATEGY,
+        *,
+        frames: str | None = None,
+        seed: int = defaults.SEED,
+        quotas: Mapping[str, int] | None = None,
+        reporter: Reporter | None = None,
+    ) -> list[FrameKey]:
+        """Selects exactly `count` new frames of each video (default: of all) for labelling; returns their keys.
+
+        strategy: diverse, kmeans, motion, uniform or random. frames: a range as "START:STOP:STEP", each part
+        optional. quotas: another count for single videos, by name. Labelled and selected frames are not chosen again.
+        Raises NotFound, InvalidSetting when fewer frames are free; then nothing is selected.
+        """
+        from krolik.actions.selecting import parse_range, select
+        from krolik.sampling import Wish
+
+        names = [videos] if isinstance(videos, str) else list(videos)
+        wish = Wish(count, strategy, *parse_range(frames), seed)
+        return select(self.file, names, wish, quotas or {}, "api", reporter or _silent())
+
+    def mark(self, video: str, frames: str | Sequence[int]) -> list[FrameKey]:
+        """Selects frames by number: a list, or text as "3,10-20,100-200:25" (ends included). Raises NotFound."""
+        from krolik.actions.selecting import mark, parse_frames
+
+        return mark(self.file, video, parse_frames(frames) if isinstance(frames, str) else frames, "api")
+
+    def unmark(self, video: str, frames: str | Sequence[int] | None = None) -> int:
+        """Takes the selection of frames back (default: of the whole video); how many were selected."""
+        from krolik.actions.selecting import parse_frames, unmark
+
+        return unmark(self.file, video, parse_frames(frames) if isinstance(frames, str) else frames, "api")
+
+    @property
+    def selected(self) -> list[FrameKey]:
+        """The selected frames, by video and number."""
+        return list(selection.load(self.file))
+
+    def label(self, video: str, frame: int, *operations: Operation) -> None:
+        """Labels a frame by operations of `krolik.actions.labelling`: SetPoints, RemoveAnimal, NoAnimals, ...
+
+        Raises NotFound, InvalidLabels for a point outside the frame; then nothing is changed.
+        """
+        from krolik.actions.labelling import label
+        from krolik.project import videos
+
+        label(self.file, FrameKey(videos.record(self.file, video).id, frame), operations, "api")
+
+    def set_skeleton(self, skeleton: str | Skeleton) -> Skeleton:
+        """Replaces the skeleton: labels stay with their keypoints, whatever is renamed, moved, added or deleted.
+
+        skeleton: a changed `project.skeleton`, or a template's name or names separated by commas, whose keypoints
+        are matched to the present ones by name. Raises InvalidLabels.
+        """
+        from krolik.actions.skeletons import adopt, set_skeleton
+
+        new = adopt(self.file, parse_skeleton(skeleton)) if isinstance(skeleton, str) else skeleton
+        return set_skeleton(self.file, new, "api")
 
     def import_labels(
         self, source: PathLike, missing: str = defaults.MISSING, reporter: Reporter | None = None
@@ -307,3 +370,19 @@ def doctor() -> dict[str, str]:
     from krolik.actions.information import examine
 
     return examine()
+
+
+def ui(
+    path: PathLike | None = None,
+    port: int = defaults.PORT,
+    browser: bool = True,
+    roots: Sequence[PathLike] = (),
+) -> None:
+    """Serves the user interface on this computer until it is stopped, and opens it in the browser.
+
+    path: a project, or a video to make one of. port: the first one to try. roots: folders that may be looked into
+    beside the home folder, the current one and the project's. Raises NotFound, InvalidProject, InvalidSetting.
+    """
+    from krolik.server.serve import serve
+
+    serve(None if path is None else Path(path), port, browser, [Path(r) for r in roots])

@@ -17,3 +17,6 @@ DEMO_OUT = "krolik-demo"
 DEMO_BUDGET = "60s"
 EXPORT_TO = "csv"
 RUN_TABLES = ("csv", "json", "hdf5")
+SELECT_COUNT = 20
+STRATEGY = "diverse"
+PORT = 8765

@@ -17,14 +17,15 @@ from __future__ import annotations
 class KrolikError(Exception):
     """A problem with its place and its remedy.
 
-    Parameters: `what` is wrong, `where` (file, frame or field), and how to `fix` it.
+    Parameters: `what` is wrong, `where` (file, frame or field), and how to `fix` it. `code` names the problem for
+    programs that say it in another language; `values` are what its sentence then needs.
     """
 
     exit_code = 2
     http_status = 400
 
-    def __init__(self, what: str, where: object = "", fix: str = ""):
-        self.what, self.where, self.fix = what, str(where), fix
+    def __init__(self, what: str, where: object = "", fix: str = "", code: str = "", **values: object):
+        self.what, self.where, self.fix, self.code, self.values = what, str(where), fix, code, values
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -33,7 +34,11 @@ class KrolikError(Exception):
         return f"{place}{self.what}{remedy}"
 
     def __reduce__(self):  # survives the way through a process pool
-        return type(self), (self.what, self.where, self.fix)
+        return _rebuilt, (type(self), (self.what, self.where, self.fix, self.code), self.values)
+
+
+def _rebuilt(kind: type[KrolikError], arguments: tuple, values: dict) -> KrolikError:
+    return kind(*arguments, **values)
 
 
 class InvalidFile(KrolikError):

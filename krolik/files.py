@@ -39,7 +39,7 @@ def discard(*paths: Path) -> None:
 def storage_error(error: OSError, path: Path) -> StorageError:
     """What the system said, in words that help."""
     if error.errno == errno.ENOSPC:
-        return StorageError("the disk is full", path, "Free some space and try again.")
+        return StorageError("the disk is full", path, "Free some space and try again.", "disk-full")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StorageError("this place cannot be written to", path, "Choose another folder.")
+        return StorageError("this place cannot be written to", path, "Choose another folder.", "not-writable")
     return StorageError(f"cannot be written ({error.strerror or error})", path)

@@ -44,10 +44,11 @@ class Skeleton:
             doubled = sorted({v for v in value if value.count(v) > 1})
             if doubled:
                 raise InvalidLabels(
-                    f"the keypoint {kind} {doubled[0]!r} occurs twice", "skeleton", "Give each its own."
-                )
+                    f"the keypoint {kind} {doubled[0]!r} occurs twice", "skeleton", "Give each its own.",
+                    "doubled-name", name=doubled[0],
+                )  # fmt: skip
         if any(not name.strip() for name in self.names):
-            raise InvalidLabels("a keypoint has an empty name", "skeleton", "Name it.")
+            raise InvalidLabels("a keypoint has an empty name", "skeleton", "Name it.", "empty-name")
         for first, second in self.edges + self.pairs:
             if first not in ids or second not in ids or first == second:
                 raise InvalidLabels(f"the connection ({first}, {second}) does not join two keypoints", "skeleton")

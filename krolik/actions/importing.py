@@ -41,7 +41,8 @@ def import_labels(file: ProjectFile, source: Path, missing: State, reporter: Rep
     Raises NotFound, InvalidFile, InvalidLabels.
     """
     imported = read_labels(source, missing)
-    bones, order = merged_skeleton(labels.skeleton(file), imported.labels.skeleton, not labels.load(file).frames)
+    empty, fresh = not labels.load(file).frames, labels.next_keypoint(file)
+    bones, order = merged_skeleton(labels.skeleton(file), imported.labels.skeleton, empty, fresh)
     edits: list[Edit] = []
     if bones != labels.skeleton(file):
         edits.append(labels.set_skeleton(file, bones))
@@ -67,15 +68,14 @@ def import_labels(file: ProjectFile, source: Path, missing: State, reporter: Rep
     )  # fmt: skip
 
 
-def merged_skeleton(own: Skeleton, new: Skeleton, empty: bool) -> tuple[Skeleton, np.ndarray]:
+def merged_skeleton(own: Skeleton, new: Skeleton, empty: bool, fresh: int) -> tuple[Skeleton, np.ndarray]:
     """The skeleton that has the keypoints of both, and for each keypoint of `new` its place in it.
 
-    A project without labels takes over the imported skeleton as it is.
+    A project without labels takes over the imported skeleton as it is. New keypoints get ids from `fresh` on.
     """
     if empty or not len(own):
         return new, np.arange(len(new))
     keypoints = list(own.keypoints)
-    fresh = max(k.id for k in keypoints) + 1
     colors = palette(len(own) + len(new))
     for name in new.names:
         if name not in own.names:

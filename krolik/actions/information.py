@@ -74,7 +74,9 @@ def describe(file: ProjectFile, check: bool) -> ProjectInformation:
         keypoints=bones.names,
         edges=[[names[a], names[b]] for a, b in bones.edges],
         symmetric_pairs=[[names[a], names[b]] for a, b in bones.pairs],
-        videos=[{"name": r.name, "frames": r.frames, "size": list(r.size), "rate": r.rate} for r in records],
+        videos=[
+            {"id": r.id, "name": r.name, "frames": r.frames, "size": list(r.size), "rate": r.rate} for r in records
+        ],
         missing_videos=missing,
         labelled_frames=len(found),
         labelled=dict(zip(bones.names, found.located_count().tolist())),

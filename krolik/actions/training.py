@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import krolik
+from krolik.actions.labelling import keep_pixels
 from krolik.actions.reporter import Reporter
 from krolik.engines import native
 from krolik.errors import Cancelled, Conflict, InvalidLabels, InvalidSetting, NotFound
@@ -85,6 +86,7 @@ def train(file: ProjectFile, settings: Settings, split_name: str, name: str | No
     if name is not None and name in {m.name for m in models.every(file)}:
         raise InvalidSetting(f"a model is named {name!r} already", "--name", "Choose another name.")
     parts = split_parts(file, split_name, "train")
+    keep_pixels(file, reporter)
     trainable = samples(file, parts, TRAIN)
     validating = validation_keys([s.key for s in trainable])
     data = _training_set(file, trainable, validating)

@@ -11,7 +11,7 @@ import numpy as np
 from krolik.poses import FrameKey, Instance, LabeledFrame, State
 from krolik.skeleton import Skeleton
 
-Kind = Literal["frame", "skeleton", "video", "split"]
+Kind = Literal["frame", "skeleton", "video", "split", "selection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Change:
     edits: tuple[Edit, ...]
     source: str  # who: "cli", "ui", "import", ...
     title: str  # what, for the history
+    operation: str | None = None  # the sender's own name of it: what is sent twice is made once
 
 
 def document(value: object) -> str:

@@ -43,7 +43,9 @@ class ProjectFile:
         if path.suffix != SUFFIX:
             raise InvalidSetting(f"a project's name ends with {SUFFIX}", path, f"Try {path.stem}{SUFFIX}.")
         if path.exists():
-            raise InvalidSetting("this file exists already", path, "Choose another name, or remove it first.")
+            raise InvalidSetting(
+                "this file exists already", path, "Choose another name, or remove it first.", "file-exists"
+            )
         # made under another name: a file that exists is a whole project
         partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
@@ -70,7 +72,7 @@ class ProjectFile:
         with path.open("rb") as file:
             header = file.read(100)
         if header[:16] != b"SQLite format 3\0" or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-            raise InvalidProject("not a Krolik project", path)
+            raise InvalidProject("not a Krolik project", path, code="not-a-project")
         read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         with _translated(path):
             connection = _connect(path, read_only)
@@ -88,7 +90,8 @@ class ProjectFile:
     def write(self) -> Iterator[None]:
         """A transaction: everything inside is kept, or nothing. Nested use joins the outer one."""
         if self.read_only:
-            raise StorageError("the project is read-only here", self.path, "Copy it to a folder that you may write to.")
+            raise StorageError("the project is read-only here", self.path, "Copy it to a folder that you may write to.",
+                               "read-only")  # fmt: skip
         with self._lock, _translated(self.path):
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -179,7 +182,8 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
 def _check(connection: sqlite3.Connection, path: Path, pragma: str) -> None:
     problems = [row[0] for row in connection.execute(f"PRAGMA {pragma}")]
     if problems != ["ok"]:
-        raise InvalidProject(f"the project is damaged ({problems[0].splitlines()[-1]})", path, "Go back to a backup.")
+        raise InvalidProject(f"the project is damaged ({problems[0].splitlines()[-1]})", path, "Go back to a backup.",
+                             "damaged")  # fmt: skip
 
 
 @contextmanager
@@ -193,13 +197,19 @@ def _translated(path: Path) -> Iterator[None]:
         text = str(error)
         # with hardly any space left, SQLite's log fails before the file does
         if "full" in text or ("disk I/O" in text and shutil.disk_usage(path.absolute().parent).free < LEAST_FREE_BYTES):
-            raise StorageError("the disk is full", path, "Free some space; nothing that was saved is lost.") from error
+            raise StorageError(
+                "the disk is full", path, "Free some space; nothing that was saved is lost.", "disk-full"
+            ) from error
         if "locked" in text or "busy" in text:
-            raise Conflict("another program is writing to the project", path, "Try again in a moment.") from error
+            raise Conflict(
+                "another program is writing to the project", path, "Try again in a moment.", "busy"
+            ) from error
         if "unable to open" in text or "readonly" in text:
-            raise StorageError("this place cannot be written to", path, "Choose another folder.") from error
+            raise StorageError(
+                "this place cannot be written to", path, "Choose another folder.", "not-writable"
+            ) from error
         raise StorageError(f"the project cannot be used here ({text})", path) from error
     except sqlite3.DatabaseError as error:
-        raise InvalidProject(f"the project is damaged ({error})", path, "Go back to a backup.") from error
+        raise InvalidProject(f"the project is damaged ({error})", path, "Go back to a backup.", "damaged") from error
     except OSError as error:
         raise storage_error(error, path) from error

@@ -34,6 +34,7 @@ TABLES: dict[str, tuple[str, str, tuple[str, ...], Callable[[str], tuple]]] = {
     "frame": ("labeled_frame", "document", ("video", "frame"), _frame_values),
     "video": ("video", "document", ("id",), lambda subject: (subject,)),
     "split": ("split", "document", ("name",), lambda subject: (subject,)),
+    "selection": ("selected_frame", "document", ("video", "frame"), _frame_values),
     "skeleton": ("property", "value", ("name",), lambda subject: ("skeleton",)),
 }
 
@@ -61,9 +62,17 @@ def _set(file: ProjectFile, edit: Edit) -> None:
 def commit(file: ProjectFile, change: Change) -> int:
     """Applies a change and logs it, all or nothing; its number.
 
+    A change whose `operation` is in the log already was sent twice: it is not made again.
     Raises Conflict, and changes nothing, when a value is no longer what the change says it was.
     """
-    return _commit(file, change.edits, "edit", None, change.source, change.title)
+    with file.write():
+        if change.operation is not None:
+            known = file.rows("SELECT id FROM change WHERE operation = ?", change.operation)
+            if known:
+                return known[0][0]
+        number = _commit(file, change.edits, "edit", None, change.source, change.title)
+        file.execute("UPDATE change SET operation = ? WHERE id = ?", change.operation, number)
+    return number
 
 
 def _commit(file: ProjectFile, edits: Iterable[Edit], kind: str, target: int | None, source: str, title: str) -> int:
@@ -74,7 +83,12 @@ def _commit(file: ProjectFile, edits: Iterable[Edit], kind: str, target: int | N
         )  # fmt: skip
         for position, edit in enumerate(edits):
             if current(file, edit.kind, edit.subject) != edit.before:
-                raise Conflict(f"{edit.kind} {edit.subject} was changed meanwhile", file.path, "Load it again.")
+                raise Conflict(
+                    f"{edit.kind} {edit.subject} was changed meanwhile",
+                    file.path,
+                    "Load it again.",
+                    "changed-meanwhile",
+                )
             _set(file, edit)
             file.execute(
                 "INSERT INTO edit VALUES (?, ?, ?, ?, ?, ?)",
@@ -83,24 +97,72 @@ def _commit(file: ProjectFile, edits: Iterable[Edit], kind: str, target: int | N
     return number
 
 
+def made(file: ProjectFile, operation: str) -> bool:
+    """Whether the change of that name is in the log."""
+    return bool(file.rows("SELECT 1 FROM change WHERE operation = ?", operation))
+
+
+COLUMNS = "id, at, kind, target, source, title"
+
+
 def log(file: ProjectFile) -> list[Logged]:
     """All changes, oldest first."""
-    return [Logged(*row) for row in file.rows("SELECT id, at, kind, target, source, title FROM change ORDER BY id")]
+    return [Logged(*row) for row in file.rows(f"SELECT {COLUMNS} FROM change ORDER BY id")]
 
 
-def stacks(file: ProjectFile) -> tuple[list[Logged], list[Logged]]:
-    """The changes that can be undone and those that can be redone, the next one last."""
-    done: list[Logged] = []
-    undone: list[Logged] = []
-    for change in log(file):
-        if change.kind == "edit":
-            done.append(change)
-            undone.clear()
+def revision(file: ProjectFile) -> int:
+    """The number of the last change; 0 in a new project. It grows with every edit, undo and redo."""
+    return file.rows("SELECT max(id) FROM change")[0][0] or 0
+
+
+def since(file: ProjectFile, number: int) -> list[tuple[str, str]]:
+    """(kind, subject) of everything that was set by the changes after that number, each once."""
+    return file.rows("SELECT DISTINCT kind, subject FROM edit WHERE change > ?", number)
+
+
+def next_undo(file: ProjectFile) -> Logged | None:
+    """The change that an undo would revert, found backwards from the end of the log.
+
+    After an edit or a redo it is that change; after an undo, what it was before the undone change was first made.
+    """
+    number = revision(file)
+    while number:
+        change = _logged(file, number)
+        if change is None:
+            number -= 1
         elif change.kind == "undo":
-            undone.append(done.pop())
+            assert change.target is not None
+            number = change.target - 1
         else:
-            done.append(undone.pop())
-    return done, undone
+            return change if change.target is None else _logged(file, change.target)
+    return None
+
+
+def next_redo(file: ProjectFile) -> Logged | None:
+    """The change that a redo would repeat.
+
+    After an edit there is none; after an undo it is the undone change; after a redo, what it was before that undo.
+    """
+    number = revision(file)
+    while number:
+        change = _logged(file, number)
+        if change is None:
+            number -= 1
+        elif change.kind == "edit":
+            return None
+        elif change.kind == "undo":
+            return _logged(file, change.target or 0)
+        else:
+            undone = file.rows(
+                "SELECT max(id) FROM change WHERE kind = 'undo' AND target = ? AND id < ?", change.target, number
+            )
+            number = undone[0][0] - 1
+    return None
+
+
+def _logged(file: ProjectFile, number: int) -> Logged | None:
+    found = file.rows(f"SELECT {COLUMNS} FROM change WHERE id = ?", number)
+    return Logged(*found[0]) if found else None
 
 
 def edits_of(file: ProjectFile, change: int) -> list[Edit]:
@@ -111,19 +173,19 @@ def edits_of(file: ProjectFile, change: int) -> list[Edit]:
 def undo(file: ProjectFile, source: str) -> Logged:
     """Reverts the last change that stands; returns it. Raises NotFound when there is none."""
     with file.write():
-        done, _ = stacks(file)
-        if not done:
-            raise NotFound("there is nothing to undo", file.path)
-        inverse = [e.inverse() for e in reversed(edits_of(file, done[-1].id))]
-        _commit(file, inverse, "undo", done[-1].id, source, done[-1].title)
-    return done[-1]
+        change = next_undo(file)
+        if change is None:
+            raise NotFound("there is nothing to undo", file.path, code="nothing-to-undo")
+        inverse = [e.inverse() for e in reversed(edits_of(file, change.id))]
+        _commit(file, inverse, "undo", change.id, source, change.title)
+    return change
 
 
 def redo(file: ProjectFile, source: str) -> Logged:
     """Repeats the change that was undone last; returns it. Raises NotFound when there is none."""
     with file.write():
-        _, undone = stacks(file)
-        if not undone:
-            raise NotFound("there is nothing to redo", file.path)
-        _commit(file, edits_of(file, undone[-1].id), "redo", undone[-1].id, source, undone[-1].title)
-    return undone[-1]
+        change = next_redo(file)
+        if change is None:
+            raise NotFound("there is nothing to redo", file.path, code="nothing-to-redo")
+        _commit(file, edits_of(file, change.id), "redo", change.id, source, change.title)
+    return change

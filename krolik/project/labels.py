@@ -62,3 +62,20 @@ def frame_sizes(file: ProjectFile) -> dict[FrameKey, tuple[int, int]]:
     """(width, height) of every frame whose pixels are kept."""
     rows = file.rows("SELECT video, frame, width, height FROM stored_frame")
     return {FrameKey(video, frame): (width, height) for video, frame, width, height in rows}
+
+
+def without_pixels(file: ProjectFile) -> list[FrameKey]:
+    """The labelled frames whose pixels are not kept yet."""
+    rows = file.rows(
+        "SELECT l.video, l.frame FROM labeled_frame l LEFT JOIN stored_frame s ON s.video = l.video "
+        "AND s.frame = l.frame WHERE s.video IS NULL ORDER BY l.video, l.frame"
+    )
+    return [FrameKey(*row) for row in rows]
+
+
+def next_keypoint(file: ProjectFile) -> int:
+    """The least keypoint id that no keypoint of this project has ever had: labels of deleted ones are kept by id."""
+    texts = [file.get("skeleton")]
+    for before, after in file.rows("SELECT before, after FROM edit WHERE kind = 'skeleton'"):
+        texts += [t for t in (before, after) if t is not None]
+    return 1 + max((k["id"] for text in texts for k in json.loads(text)["keypoints"]), default=-1)

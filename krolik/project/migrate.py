@@ -24,7 +24,10 @@ def migrate(connection: sqlite3.Connection, path: object) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > newest():
         raise InvalidProject(
-            f"the project is of version {version}, this program knows up to {newest()}", path, "Update Krolik."
+            f"the project is of version {version}, this program knows up to {newest()}",
+            path,
+            "Update Krolik.",
+            "newer-project",
         )
     for number, script in migrations():
         if number > version:

@@ -106,9 +106,11 @@ def locate(file: ProjectFile, wanted: VideoRecord) -> Path:
         if wanted.names is not None or content_fingerprint(path) == wanted.fingerprint:
             return path
     if there:
-        raise InvalidFile("the video has changed since it was added", there[0], "Add the changed file as a new video.")
+        raise InvalidFile("the video has changed since it was added", there[0],
+                          "Add the changed file as a new video.", "video-changed", name=wanted.name)  # fmt: skip
     raise NotFound(f"the video {wanted.name!r} is not where it was", wanted.path,
-                   f"Say where it is: krolik relink {file.path.name} NEW_PATH.")  # fmt: skip
+                   f"Say where it is: krolik relink {file.path.name} NEW_PATH.", "video-missing",
+                   name=wanted.name)  # fmt: skip
 
 
 def open_record(file: ProjectFile, wanted: VideoRecord) -> Video:
@@ -124,7 +126,8 @@ def moved(file: ProjectFile, old: VideoRecord, path: Path) -> VideoRecord:
     """The record with its new place. Raises InvalidFile when another video lies there."""
     path = path.resolve()
     if old.names is None and content_fingerprint(path) != old.fingerprint:
-        raise InvalidFile(f"this is not the video {old.name!r}: its content differs", path)
+        raise InvalidFile(f"this is not the video {old.name!r}: its content differs", path,
+                          code="other-video", name=old.name)  # fmt: skip
     if old.names is not None and not (path / old.names[0]).exists():
         raise InvalidFile(f"these are not the images of {old.name!r}: {old.names[0]} is missing", path)
     return replace(old, path=str(path), relative_path=_relative(file, path))

@@ -54,12 +54,26 @@ class Frame:
         converted = self._decoded.reformat(format="rgb24", src_colorspace=source, dst_colorspace=source)
         return np.ascontiguousarray(np.rot90(converted.to_ndarray(), self._quarter_turns))
 
+    @cached_property
+    def luma(self) -> np.ndarray:
+        """(H, W) uint8: the luminance, converted from nothing where the video is planar YUV. Not turned upright."""
+        if self._decoded is None or self._decoded.format.name not in PLANAR:
+            import cv2
+
+            return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
+        return _plane(self._decoded.planes[0])
+
     def warp(self, view: View) -> np.ndarray:
         """What the view sees: (h, w, 3) uint8 RGB."""
         frame = self._decoded
         if frame is None or self._quarter_turns or frame.format.name not in PLANAR or "rgb" in self.__dict__:
             return view.warp(self.rgb)
         return _warp_planes(frame, view)
+
+
+def _plane(plane) -> np.ndarray:
+    """(h, w) uint8: a plane's samples, without a copy."""
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 def _warp_planes(frame: VideoFrame, view: View) -> np.ndarray:
@@ -69,8 +83,7 @@ def _warp_planes(frame: VideoFrame, view: View) -> np.ndarray:
     step_x, step_y = PLANAR[frame.format.name]
     planes = []
     for number, plane in enumerate(frame.planes):
-        pixels = np.frombuffer(plane, np.uint8)  # pyright: ignore
-        pixels = pixels.reshape(plane.height, plane.line_size)[:, : plane.width]
+        pixels = _plane(plane)
         if number == 0:
             planes.append(view.warp(pixels, 0 if full else 16))
             continue

@@ -58,7 +58,7 @@ class ImageSequence:
             raise NotFound("no such folder", self.path)
         self.names = list(names) if names is not None else image_names(self.path)
         if not self.names:
-            raise InvalidFile("no images in this folder", self.path)
+            raise InvalidFile("no images in this folder", self.path, code="no-images")
 
     def __len__(self) -> int:
         return len(self.names)

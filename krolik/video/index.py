@@ -16,6 +16,9 @@ import numpy as np
 
 from krolik.errors import InvalidFile
 
+# a playlist is a text that names other files and addresses: only this very file is ever read
+OPENING = {"fflags": "+genpts", "protocol_whitelist": "file"}
+
 
 @dataclass(frozen=True, eq=False)
 class VideoIndex:
@@ -68,9 +71,9 @@ def build_index(path: Path) -> VideoIndex:
     import av.error
 
     try:
-        with av.open(str(path), options={"fflags": "+genpts"}) as container:
+        with av.open(str(path), options=OPENING) as container:
             if not container.streams.video:
-                raise InvalidFile("no video in this file", path)
+                raise InvalidFile("no video in this file", path, code="not-a-video")
             stream = container.streams.video[0]
             pts, keys = [], []
             try:
@@ -81,7 +84,7 @@ def build_index(path: Path) -> VideoIndex:
             except av.error.FFmpegError:  # a file cut off: what was read is the video
                 pass
             if not pts:
-                raise InvalidFile("the file holds no frames", path)
+                raise InvalidFile("the file holds no frames", path, code="no-frames")
             rate = stream.average_rate or stream.guessed_rate or Fraction(25)
             time_base, declared = stream.time_base or 1 / rate, stream.frames
         turns, size = _orientation(path)
@@ -90,6 +93,7 @@ def build_index(path: Path) -> VideoIndex:
             f"not a video that can be read ({error.strerror})",
             path,
             "If it was cut off, copy it again.",
+            "not-a-video",
         ) from error
     if any(p is None for p in pts) or len(set(pts)) != len(pts):
         count = _count_decodable(path)
@@ -105,7 +109,7 @@ def _orientation(path: Path) -> tuple[int, tuple[int, int]]:
     import av
     import av.error
 
-    with av.open(str(path)) as container:
+    with av.open(str(path), options=OPENING) as container:
         stream = container.streams.video[0]
         turns, size = 0, (stream.codec_context.width, stream.codec_context.height)
         packets = container.demux(stream)
@@ -121,7 +125,7 @@ def _orientation(path: Path) -> tuple[int, tuple[int, int]]:
                 turns, size = round(frame.rotation / 90) % 4, (frame.width, frame.height)  # pyright: ignore
                 break
     if not all(size):
-        raise InvalidFile("no frame of the video can be decoded", path)
+        raise InvalidFile("no frame of the video can be decoded", path, code="no-frames")
     return turns, (size[1], size[0]) if turns % 2 else size
 
 
@@ -131,7 +135,7 @@ def _count_decodable(path: Path) -> int:
     import av.error
 
     count = 0
-    with av.open(str(path)) as container:
+    with av.open(str(path), options=OPENING) as container:
         packets = container.demux(container.streams.video[0])
         while True:
             try:

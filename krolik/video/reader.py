@@ -11,7 +11,7 @@ import numpy as np
 
 from krolik.errors import InvalidFile, NotFound
 from krolik.video.frame import Frame
-from krolik.video.index import VideoIndex, build_index
+from krolik.video.index import OPENING, VideoIndex, build_index
 
 NEAR = 24  # decoding on is cheaper than seeking when the wanted frame is at most this far ahead
 
@@ -25,7 +25,7 @@ class VideoFile:
     def __init__(self, path: str | Path, index: VideoIndex | None = None):
         self.path = Path(path)
         if not self.path.is_file():
-            raise NotFound("no such file", self.path)
+            raise NotFound("no such file", self.path, code="no-file")
         self.index = index or build_index(self.path)
         self._cursor: _Cursor | None = None
 
@@ -68,7 +68,7 @@ class VideoFile:
             cursor.seek(i)
         frame = cursor.advance_to(i)
         if frame is None:
-            raise InvalidFile(f"frame {i} cannot be decoded", self.path)
+            raise InvalidFile(f"frame {i} cannot be decoded", self.path, code="undecodable", frame=i)
         return frame
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Frame | None]]:
@@ -106,7 +106,7 @@ class _Cursor:
 
     def _open(self) -> None:
         try:
-            self._container = self._av.open(str(self._path), options={"fflags": "+genpts"})
+            self._container = self._av.open(str(self._path), options=OPENING)
         except (self._av.FFmpegError, OSError) as error:
             raise InvalidFile(f"not a video that can be read ({error})", self._path) from error
         self._stream = self._container.streams.video[0]

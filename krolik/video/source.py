@@ -49,7 +49,7 @@ def open_video(path: str | Path) -> Video:
     if path.is_dir():
         return ImageSequence(path)
     if not path.exists():
-        raise NotFound("no such file or folder", path)
+        raise NotFound("no such file or folder", path, code="no-file")
     return VideoFile(path)
 
 

@@ -103,7 +103,7 @@ def test_images_that_come_later_do_not_shift_numbers(folder):
 def test_merged_skeleton_keeps_ids_and_joins_edges():
     own = Skeleton.of(["a", "left_b"], [("a", "left_b")])
     new = Skeleton.of(["left_b", "right_b", "a"], [("a", "left_b"), ("a", "right_b")])
-    merged, order = merged_skeleton(own, new, empty=False)
+    merged, order = merged_skeleton(own, new, empty=False, fresh=2)
     assert merged.names == ["a", "left_b", "right_b"] and order.tolist() == [1, 2, 0]
     assert merged.keypoints[:2] == own.keypoints
     assert merged.edges == ((0, 1), (0, 2)) and merged.pairs == ((1, 2),)

@@ -1,0 +1,31 @@
+"""Selected frames in the project: those that wait for a person to label them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from krolik.poses import FrameKey
+from krolik.project.edits import Edit, document, frame_subject
+from krolik.project.file import ProjectFile
+from krolik.project.history import current
+
+
+def load(file: ProjectFile, video: str | None = None) -> dict[FrameKey, str]:
+    """The selected frames, of all videos or one, in order, each with where it comes from ("diverse", "hand", ...)."""
+    where, values = ("WHERE video = ?", (video,)) if video else ("", ())
+    rows = file.rows(f"SELECT video, frame, document FROM selected_frame {where} ORDER BY video, frame", *values)
+    return {FrameKey(v, f): json.loads(text)["origin"] for v, f, text in rows}
+
+
+def mark(file: ProjectFile, keys: Iterable[FrameKey], origin: str) -> list[Edit]:
+    """The edits that select frames; those that are selected already stay as they are."""
+    value = document({"origin": origin})
+    subjects = [frame_subject(key) for key in keys]
+    return [Edit("selection", s, None, value) for s in subjects if current(file, "selection", s) is None]
+
+
+def unmark(file: ProjectFile, keys: Iterable[FrameKey]) -> list[Edit]:
+    """The edits that take the selection of frames back."""
+    there = [(s, current(file, "selection", s)) for s in map(frame_subject, keys)]
+    return [Edit("selection", subject, before, None) for subject, before in there if before is not None]
