@@ -60,6 +60,11 @@ def relink(file: ProjectFile, path: Path, source: str) -> VideoRecord:
     known = videos.find(file, fingerprint) or next((r for r in videos.records(file) if r.name == path.name), None)
     if known is None:
         raise NotFound("the project has no video of this content or name", path)
+    return relink_record(file, known, path, source)
+
+
+def relink_record(file: ProjectFile, known: VideoRecord, path: Path, source: str) -> VideoRecord:
+    """Tells the project where this video lies now. Raises InvalidFile when another one lies there."""
     record = videos.moved(file, known, path)
     history.commit(file, Change((videos.set_video(file, record),), source, f"relink {known.name}"))
     return record

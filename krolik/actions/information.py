@@ -99,7 +99,8 @@ def examine() -> dict[str, str]:
     """Versions, cores, what is measured fast, where things are kept."""
     import av.codec
 
-    from krolik.networks.pretrained import FOLDER_VARIABLE, cache_folder
+    from krolik.folders import cache_folder
+    from krolik.networks.pretrained import FOLDER_VARIABLE
     from krolik.training.machine import measure_machine
 
     lines = {"krolik": krolik.__version__, "python": sys.version.split()[0], "system": platform.platform()}

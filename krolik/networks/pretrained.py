@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from krolik.errors import InvalidFile, NotFound
+from krolik.folders import cache_folder
 
 FOLDER_VARIABLE = "KROLIK_WEIGHTS"
 
@@ -32,14 +33,6 @@ class Download:
 
 # Checkpoints by name. None is hosted by the project yet; an address goes here with its hash.
 DOWNLOADS: dict[str, Download] = {}
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: KROLIK_CACHE, else the user's cache folder."""
-    if folder := os.environ.get("KROLIK_CACHE"):
-        return Path(folder)
-    base = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "krolik"
 
 
 def find(network: str, width: float, wish: str | None) -> Path | None:

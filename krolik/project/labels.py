@@ -79,3 +79,16 @@ def next_keypoint(file: ProjectFile) -> int:
     for before, after in file.rows("SELECT before, after FROM edit WHERE kind = 'skeleton'"):
         texts += [t for t in (before, after) if t is not None]
     return 1 + max((k["id"] for text in texts for k in json.loads(text)["keypoints"]), default=-1)
+
+
+def documents(file: ProjectFile, video: str | None = None, start: int = 0, stop: int = 1 << 62) -> dict[FrameKey, str]:
+    """The documents of labelled frames as they are kept, of all videos or a stretch of one, by video and number."""
+    if video is None:
+        rows = file.rows("SELECT video, frame, document FROM labeled_frame ORDER BY video, frame")
+    else:
+        rows = file.rows(
+            "SELECT video, frame, document FROM labeled_frame WHERE video = ? AND frame >= ? AND frame < ? "
+            "ORDER BY frame",
+            video, start, stop,
+        )  # fmt: skip
+    return {FrameKey(v, f): text for v, f, text in rows}

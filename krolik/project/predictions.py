@@ -73,3 +73,16 @@ def next_frame(file: ProjectFile, run: int, video: str) -> int | None:
 def videos_of(file: ProjectFile, run: int) -> list[str]:
     """The ids of the videos that a run has predictions of."""
     return [r[0] for r in file.rows("SELECT DISTINCT video FROM prediction_block WHERE run = ? ORDER BY video", run)]
+
+
+def ranges(file: ProjectFile, run: int, video: str) -> list[tuple[int, int]]:
+    """(start, stop) of the stretches of frames that are predicted, without reading the predictions."""
+    found: list[tuple[int, int]] = []
+    for start, frames in file.rows(
+        "SELECT start, frames FROM prediction_block WHERE run = ? AND video = ? ORDER BY start", run, video
+    ):
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], start + frames)
+        else:
+            found.append((start, start + frames))
+    return found

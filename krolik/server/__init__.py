@@ -1,0 +1,1 @@
+"""The user interface's server: HTTP on loopback, for one person's own browser."""

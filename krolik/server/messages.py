@@ -1,0 +1,134 @@
+"""What the page sends, checked before anything sees it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from krolik.actions import labelling
+from krolik.poses import State
+from krolik.skeleton import Keypoint, Skeleton
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_#-]{1,64}$")]
+Text = Annotated[str, Field(min_length=1, max_length=4096)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+FrameNumber = Annotated[int, Field(ge=0, lt=1 << 40)]
+Coordinate = Annotated[float, Field(allow_inf_nan=False, ge=-1e7, le=1e7)]
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class Message(BaseModel):
+    """Nothing that is not named, and no numbers as text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PathMessage(Message):
+    path: Text
+
+
+class OpenMessage(Message):
+    place: Id
+
+
+class CreateMessage(Message):
+    """A new project in a folder, or beside the first of its videos."""
+
+    videos: list[Id] = Field(max_length=500)
+    folder: Id | None = None
+    name: Name | None = None
+    skeleton: Name = "rabbit"
+    keypoints: list[Name] | None = Field(None, max_length=500)
+
+
+class VideosMessage(Message):
+    places: list[Id] = Field(min_length=1, max_length=500)
+
+
+class RelinkMessage(Message):
+    place: Id
+
+
+class PointMessage(Message):
+    state: Literal[0, 1, 2, 3]
+    x: Coordinate | None = None
+    y: Coordinate | None = None
+
+
+class OperationMessage(Message):
+    """One of the operations of `krolik.actions.labelling`."""
+
+    kind: Literal["points", "track", "remove", "empty", "unlabel"]
+    animal: Id | None = None
+    points: dict[Annotated[str, Field(pattern=r"^\d{1,9}$")], PointMessage] = Field({}, max_length=1000)
+    track: Name | None = None
+
+    def operation(self) -> labelling.Operation:
+        animal = self.animal or "#0"
+        match self.kind:
+            case "points":
+                points = {int(k): labelling.Point(State(p.state), p.x, p.y) for k, p in self.points.items()}
+                return labelling.SetPoints(animal, points)
+            case "track":
+                return labelling.SetTrack(animal, self.track)
+            case "remove":
+                return labelling.RemoveAnimal(animal)
+            case "empty":
+                return labelling.NoAnimals()
+            case "unlabel":
+                return labelling.Unlabel()
+
+
+class LabelMessage(Message):
+    """An edit of one frame; `operation` is its name, so that it is made once however often it is sent."""
+
+    operation: Id
+    operations: list[OperationMessage] = Field(min_length=1, max_length=500)
+
+
+class KeypointMessage(Message):
+    id: FrameNumber
+    name: Annotated[str, Field(max_length=400)]
+    color: Color
+
+
+class SkeletonValue(Message):
+    keypoints: list[KeypointMessage] = Field(max_length=500)
+    edges: list[tuple[int, int]] = Field(max_length=2000)
+    symmetric_pairs: list[tuple[int, int]] = Field(max_length=500)
+
+    def skeleton(self) -> Skeleton:
+        """Raises InvalidLabels."""
+        keypoints = tuple(Keypoint(k.id, k.name, k.color) for k in self.keypoints)
+        return Skeleton(keypoints, tuple(self.edges), tuple(self.symmetric_pairs))
+
+
+class SkeletonMessage(Message):
+    operation: Id
+    base: SkeletonValue
+    skeleton: SkeletonValue
+
+
+class TemplateMessage(Message):
+    template: Name
+
+
+class MarkMessage(Message):
+    """Frames to select or unselect: numbers, or text as "3,10-20"; neither means all of the video."""
+
+    frames: list[FrameNumber] | None = Field(None, max_length=100_000)
+    text: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+class SelectMessage(Message):
+    videos: list[Id] = Field([], max_length=500)
+    count: Annotated[int, Field(ge=1, le=100_000)]
+    strategy: Name
+    range: Annotated[str, Field(max_length=100)] = ""
+    seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 0
+    quotas: dict[str, Annotated[int, Field(ge=0, le=100_000)]] = Field({}, max_length=500)
+
+
+class NothingMessage(Message):
+    """An empty object."""

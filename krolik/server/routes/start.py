@@ -1,0 +1,114 @@
+"""The start page: recent projects, folders, new projects, uploads."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import anyio
+from fastapi import APIRouter, Request
+
+import krolik
+from krolik.actions.adding import add_videos
+from krolik.errors import InvalidSetting, StorageError
+from krolik.files import replacing
+from krolik.project import ProjectFile
+from krolik.project.file import SUFFIX
+from krolik.server.messages import CreateMessage, OpenMessage, PathMessage
+from krolik.server.places import VIDEOS
+from krolik.server.routes.context import Work
+from krolik.server.workspace import Workspace, identity_of
+from krolik.skeleton import TEMPLATES, Skeleton, template
+from krolik.video import open_video
+
+router = APIRouter(prefix="/api")
+UPLOADS = "Krolik"  # the folder in the home folder for videos that were dropped onto the page
+SPARE_BYTES = 256 << 20
+
+
+@router.get("/start")
+def start(work: Work) -> dict:
+    """Recent projects, the folders where looking for videos begins, and the skeleton templates."""
+    recent = [{"id": identity_of(p), "name": p.stem, "folder": str(p.parent)} for p in work.recent()]
+    roots = [{"id": work.places.id_of(r), "name": r.name or str(r), "path": str(r)} for r in work.places.roots]
+    templates = {name: bones.names for name, bones in TEMPLATES.items()}
+    return {"version": krolik.__version__, "recent": recent, "roots": roots, "templates": templates}
+
+
+@router.get("/places/{place}")
+def folder(place: str, work: Work) -> dict:
+    """What a folder holds."""
+    return asdict(work.places.list(place))
+
+
+@router.post("/places/resolve")
+def resolve(message: PathMessage, work: Work) -> dict:
+    """The id of a path that was typed or pasted."""
+    return asdict(work.places.resolve(message.path))
+
+
+@router.post("/projects/open")
+def open_project(message: OpenMessage, work: Work) -> dict:
+    return {"id": work.open(work.places.path_of(message.place)).id}
+
+
+@router.post("/projects")
+def create(message: CreateMessage, work: Work) -> dict:
+    """A new project with videos; beside its first video and named like it, unless a folder and name are given.
+
+    A project that lies there already and has the same name as the video is opened instead, and gets the videos.
+    """
+    paths = [work.places.path_of(v) for v in message.videos]
+    if not paths and (message.folder is None or message.name is None):
+        raise InvalidSetting("a project needs a video, or a folder and a name", code="bad-request")
+    folder = work.places.path_of(message.folder) if message.folder else paths[0].parent
+    name = message.name or paths[0].stem
+    if not re.fullmatch(r"[^/\\:*?\"<>|\0]{1,100}", name) or name.startswith("."):
+        raise InvalidSetting(f"{name!r} cannot be a file's name", code="bad-name", name=name)
+    target = folder / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
+    if target.exists() and message.name is None:
+        opened = work.open(target)
+        add_videos(opened.file, paths, "ui")
+        return {"id": opened.id, "existed": True}
+    for path in paths:  # a file that is no video must leave no project behind
+        open_video(path).close()
+    bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
+    with ProjectFile.create(target, bones) as file:
+        add_videos(file, paths, "ui")
+    return {"id": work.open(target).id, "existed": False}
+
+
+@router.put("/uploads/{name}")
+async def upload(name: str, request: Request, work: Work, project: str | None = None) -> dict:
+    """A video that was dropped onto the page: copied beside the project, or into the folder Krolik at home."""
+    suffix = Path(name).suffix.lower()
+    if not re.fullmatch(r"[^/\\:*?\"<>|\0]{1,200}", name) or name.startswith(".") or suffix not in VIDEOS | {SUFFIX}:
+        raise InvalidSetting(f"{name!r} is not the name of a video", code="not-a-video", name=name)
+    folder = _upload_folder(work, project)
+    length = int(request.headers.get("content-length", "0"))
+    if shutil.disk_usage(folder).free < length + SPARE_BYTES:
+        raise StorageError("the disk is full", folder, "Free some space and try again.", "disk-full")
+    target = _free_name(folder, name)
+    with replacing(target) as partial:
+        async with await anyio.open_file(partial, "wb") as file:
+            async for chunk in request.stream():
+                await file.write(chunk)
+        if length and partial.stat().st_size != length:
+            raise StorageError("the upload broke off", target, "Drop the file again.", "upload-broken")
+    return asdict(work.places.resolve(str(target)))
+
+
+def _upload_folder(work: Workspace, project: str | None) -> Path:
+    folder = work.get(project).file.path.resolve().parent if project else Path.home() / UPLOADS
+    folder.mkdir(exist_ok=True)
+    work.places.allow(folder)
+    return folder
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    """A name that no file has yet: clip.mp4, clip-2.mp4, ..."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    candidates = [folder / name] + [folder / f"{stem}-{i}{suffix}" for i in range(2, 1000)]
+    return next(c for c in candidates if not c.exists())

@@ -1,0 +1,83 @@
+"""Starting the server on loopback and the browser on its page."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from krolik.actions.adding import add_videos
+from krolik.errors import InvalidSetting, NotFound
+from krolik.project import ProjectFile
+from krolik.project.file import SUFFIX
+from krolik.server.app import create_app
+from krolik.server.places import VIDEOS
+from krolik.server.workspace import Workspace
+from krolik.skeleton import template
+from krolik.video import open_video
+
+TRIES = 50  # ports above the wanted one
+
+
+def serve(path: Path | None, port: int, browser: bool, roots: Sequence[Path]) -> None:
+    """Runs until it is stopped. Raises NotFound, InvalidProject, InvalidSetting when no port is free."""
+    import uvicorn
+
+    for root in roots:
+        if not root.is_dir():
+            raise NotFound("no such folder", root)
+    workspace = Workspace([Path.cwd(), Path.home(), *roots])
+    start = "/"
+    if path is not None:
+        start = f"/#/p/{workspace.open(project_for(path)).id}/label"
+    listener = listen(port)
+    port = listener.getsockname()[1]
+    guard = create_app(workspace, port)
+    address = f"http://127.0.0.1:{port}/"
+    config = uvicorn.Config(guard, log_level="warning", access_log=False, timeout_graceful_shutdown=1, ws="none",
+                            server_header=False, date_header=False, lifespan="on", timeout_keep_alive=75)  # fmt: skip
+    server = uvicorn.Server(config)
+    typer.echo(f"Krolik is at {address}?token={guard.launch_token(once=False)}{start[1:]}", err=False)
+    typer.echo("Stop it with Ctrl-C; everything is saved as it is made.", err=True)
+    sys.stdout.flush()
+    if browser:
+        # another user of this computer could read the address off the process list: this token is good once
+        link = f"{address}?token={guard.launch_token(once=True)}{start[1:]}"
+        threading.Timer(0.5, lambda: webbrowser.open(link)).start()
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+
+
+def project_for(path: Path) -> Path:
+    """The project at that path; for a video the one beside it of the same name, made if there is none."""
+    if path.suffix == SUFFIX or not (path.is_dir() or path.suffix.lower() in VIDEOS):
+        return path
+    target = path.with_suffix(SUFFIX) if path.is_file() else path.parent / f"{path.name}{SUFFIX}"
+    open_video(path).close()
+    file = ProjectFile.open(target) if target.exists() else ProjectFile.create(target, template("rabbit"))
+    with file:
+        add_videos(file, [path], "ui")
+    return target
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on loopback at the first free port from `port` on. Raises InvalidSetting."""
+    for candidate in range(port, min(port + TRIES, 65536)) if port else (0,):
+        # asyncio switches Nagle's delay (40 ms an answer) off only for sockets that name their protocol
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        if sys.platform != "win32":  # there it would let two programs have one port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen(128)
+        except (OSError, OverflowError):
+            listener.close()
+            continue
+        return listener
+    raise InvalidSetting(f"no port from {port} on is free", "--port", "Choose another one.")

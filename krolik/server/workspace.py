@@ -1,0 +1,193 @@
+"""The projects that the server has open, and those that were open lately."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from krolik.actions.labelling import keep_frame
+from krolik.errors import KrolikError, NotFound
+from krolik.files import replacing
+from krolik.folders import cache_folder, state_folder
+from krolik.poses import FrameKey
+from krolik.project import ProjectFile, labels, videos
+from krolik.project.videos import VideoRecord
+from krolik.server import proxy
+from krolik.server.jpegs import FrameServer, JpegCache
+from krolik.server.overview import Overviews
+from krolik.server.places import Places
+from krolik.server.tasks import Task, Tasks
+from krolik.video import Video
+
+RECENT = 12
+
+
+def identity_of(path: Path) -> str:
+    """The id of the project at that path; the same after a restart, so that an address in the browser stays good."""
+    return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+
+
+class Opened:
+    """An open project with the decoders of its videos."""
+
+    def __init__(self, file: ProjectFile, cache: JpegCache):
+        self.id, self.file, self._cache = identity_of(file.path), file, cache
+        self.overviews = Overviews(file)
+        self._servers: dict[str, FrameServer] = {}
+        self._lock = threading.Lock()
+        self._to_keep = threading.Event()
+        self.closed = False
+        threading.Thread(target=self._keep_pixels, daemon=True, name="keep pixels").start()
+        self.keep_pixels()
+
+    def frames(self, record: VideoRecord) -> FrameServer:
+        """The frame server of a video."""
+        return self._server(f"{self.id}/{record.id}", lambda: videos.open_record(self.file, record))
+
+    def proxy_frames(self, record: VideoRecord) -> FrameServer | None:
+        """The frame server of a video's display copy, where there is one."""
+        path = self.proxy_path(record)
+        name = f"{self.id}/{record.id}/proxy"
+        if name not in self._servers:
+            copy = proxy.open_proxy(path, record.frames)
+            if copy is None:
+                return None
+            copy.close()
+        return self._server(name, lambda: _opened(path, record.frames))
+
+    def proxy_path(self, record: VideoRecord) -> Path:
+        return proxy.place(cache_folder(), record.fingerprint)
+
+    def _server(self, name: str, open_video) -> FrameServer:
+        with self._lock:
+            if name not in self._servers:
+                self._servers[name] = FrameServer(name, open_video, self._cache)
+            return self._servers[name]
+
+    def forget_video(self, record: VideoRecord) -> None:
+        """Closes the decoder of a video that was linked anew."""
+        with self._lock:
+            server = self._servers.pop(f"{self.id}/{record.id}", None)
+        if server is not None:
+            server.close()
+
+    def keep_pixels(self) -> None:
+        """Has the pixels of newly labelled frames kept, in the background."""
+        if not self.file.read_only:
+            self._to_keep.set()
+
+    def _keep_pixels(self) -> None:
+        while not self.closed:
+            self._to_keep.wait()
+            time.sleep(0.3)  # the next click matters more
+            self._to_keep.clear()
+            hopeless: set[str] = set()
+            while (key := self._next_to_keep(hopeless)) is not None:
+                if not self._keep(key):
+                    hopeless.add(key.video)
+
+    def _next_to_keep(self, hopeless: set[str]) -> FrameKey | None:
+        if self.closed:
+            return None
+        return next((k for k in labels.without_pixels(self.file) if k.video not in hopeless), None)
+
+    def _keep(self, key: FrameKey) -> bool:
+        """Whether it worked; a video that is not there now is looked for again when the next label is made."""
+        try:
+            with videos.open_record(self.file, videos.record(self.file, key.video)) as video:
+                keep_frame(self.file, video, key)
+        except KrolikError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+        self._to_keep.set()
+        for server in self._servers.values():
+            server.close()
+        self.file.close()
+
+
+def _opened(path: Path, frames: int) -> Video:
+    copy = proxy.open_proxy(path, frames)
+    if copy is None:
+        raise NotFound("the display copy is gone", path, code="no-file")
+    return copy
+
+
+class Workspace:
+    """Everything that the server knows."""
+
+    def __init__(self, roots: Sequence[Path]):
+        self.places = Places(roots)
+        self.tasks = Tasks()
+        self._cache = JpegCache()
+        self._opened: dict[str, Opened] = {}
+        self._lock = threading.RLock()
+
+    def open(self, path: Path) -> Opened:
+        """Opens a project, or gives the one that is open. Raises NotFound, InvalidProject, StorageError."""
+        identity = identity_of(path)
+        with self._lock:
+            if identity not in self._opened:
+                self._opened[identity] = Opened(ProjectFile.open(path.resolve()), self._cache)
+            self.places.allow(path.resolve().parent)
+        self._remember(path)
+        return self._opened[identity]
+
+    def get(self, identity: str) -> Opened:
+        """An open project, or a recent one, by its id. Raises NotFound."""
+        if identity in self._opened:
+            return self._opened[identity]
+        for path in self.recent():
+            if identity_of(path) == identity:
+                return self.open(path)
+        raise NotFound("this project is not open", identity, code="not-open")
+
+    def recent(self) -> list[Path]:
+        """The projects that were open lately and are still there, the last one first."""
+        try:
+            known = json.loads((state_folder() / "recent.json").read_text("utf-8"))
+            return [p for p in map(Path, known) if p.is_file()]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def _remember(self, path: Path) -> None:
+        known = [str(path.resolve())] + [str(p) for p in self.recent() if p != path.resolve()]
+        try:
+            with replacing(state_folder() / "recent.json") as partial:
+                partial.write_text(json.dumps(known[:RECENT], ensure_ascii=False), "utf-8")
+        except KrolikError:
+            pass  # a list for comfort: nothing is lost without it
+
+    def build_proxy(self, opened: Opened, record: VideoRecord) -> Task | None:
+        """Starts making the display copy of a video if that pays and it is not there yet."""
+        index = videos.frame_index(opened.file, record.id)
+        target = opened.proxy_path(record)
+        if index is None or not proxy.wanted(index) or proxy.open_proxy(target, record.frames):
+            return None
+        kind = f"proxy {record.id}"
+        if self.tasks.running(opened.id, kind):
+            return None
+        source = videos.locate(opened.file, record)
+
+        def work(task: Task) -> None:
+            process, progress = proxy.start(source, index, target)
+            started = time.monotonic()
+            while process.is_alive():
+                if task.cancelled():
+                    process.terminate()
+                process.join(0.5)
+                done = progress.value
+                spent = time.monotonic() - started
+                task.progress("", done, record.name, spent / done * (1 - done) if done > 0.02 else None)
+
+        return self.tasks.start(opened.id, kind, work)
+
+    def close(self) -> None:
+        for opened in self._opened.values():
+            opened.close()
