@@ -36,7 +36,7 @@ BEAT_SECONDS = 15.0  # how often a silent stream shows that it lives
 
 
 @router.get("")
-def snapshot(opened: Project) -> dict:
+def snapshot(opened: Project, work: Work) -> dict:
     """Everything but labels and pixels."""
     file = opened.file
     return {
@@ -44,7 +44,7 @@ def snapshot(opened: Project) -> dict:
         "revision": history.revision(file), "skeleton": labels.skeleton(file).to_json(),
         "next_keypoint": labels.next_keypoint(file), "videos": [_video(opened, r) for r in videos.records(file)],
         "undo": _logged(history.next_undo(file)), "redo": _logged(history.next_redo(file)),
-        "models": len(models.every(file)),
+        "models": len(models.every(file)), "tasks": [t.to_json() for t in work.tasks.of(opened.id)],
     }  # fmt: skip
 
 

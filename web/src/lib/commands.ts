@@ -1,0 +1,10 @@
+// How what a dialog does is written on the command line and in Python.
+
+const PLAIN = /^[\w./:=,@%+-]+$/;
+
+export const quoted = (text: string) => (PLAIN.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+export const literal = (text: string) => JSON.stringify(text);
+
+export const krolik = (...parts: (string | number)[]) => ["krolik", ...parts.map((p) => quoted(String(p)))].join(" ");
+export const python = (path: string, verb: string, ...values: string[]) =>
+  `krolik.open(${literal(path)}).${verb}(${values.join(", ")})`;

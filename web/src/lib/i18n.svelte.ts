@@ -1,0 +1,53 @@
+// Two catalogues, switchable while running. A plural entry is a list: the number's own forms, by Intl.PluralRules.
+import en from "../locales/en.json";
+import ru from "../locales/ru.json";
+import type { Problem } from "./api";
+
+type Entry = string | Record<string, string>;
+type Values = Record<string, string | number>;
+const CATALOGUES: Record<string, Record<string, Entry>> = { en, ru };
+export const LANGUAGES = [["en", "English"], ["ru", "Русский"]] as const;
+
+const remembered = localStorage.getItem("krolik.language");
+const preferred = navigator.languages.find((l) => l.slice(0, 2) in CATALOGUES)?.slice(0, 2);
+let current = $state(remembered && remembered in CATALOGUES ? remembered : (preferred ?? "en"));
+document.documentElement.lang = current;
+
+export const language = {
+  get now() { return current; },
+  set(to: string) {
+    current = to;
+    localStorage.setItem("krolik.language", to);
+    document.documentElement.lang = to;
+  },
+};
+
+/** The text of that key; {name} is replaced, and `n` chooses the plural form. */
+export function t(key: string, values: Values = {}): string {
+  const entry = CATALOGUES[current]?.[key];
+  if (entry === undefined) return key;
+  let text = entry;
+  if (typeof text !== "string") {
+    const form = new Intl.PluralRules(current).select(Number(values["n"]));
+    text = text[form] ?? text["other"] ?? key;
+  }
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name];
+    return value === undefined ? whole : typeof value === "number" ? formatted(value) : value;
+  });
+}
+
+export const formatted = (value: number, digits = 0) =>
+  new Intl.NumberFormat(current, { maximumFractionDigits: digits }).format(value);
+
+/** What the server refused, in the user's language; what no catalogue knows is said in English. */
+export function said(problem: Problem): string {
+  const key = `error.${problem.code}`;
+  return key in (CATALOGUES[current] ?? {}) ? t(key, problem.values) : t("error.other", { message: problem.message });
+}
+
+/** m:ss.cc of a moment in a video. */
+export function clock(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return `${minutes}:${(seconds - 60 * minutes).toFixed(2).padStart(5, "0")}`;
+}

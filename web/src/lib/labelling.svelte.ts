@@ -1,0 +1,460 @@
+// The labelling of one video: what is known of the frames on and around the screen, what is selected, and the edits.
+// A frame's labels are the server's document with the edits on top that are still on their way there.
+import { call, operationName, type Animal, type Document, type Ghost, type Operation, type Point, type Stretch,
+         type Video } from "./api";
+import { t } from "./i18n.svelte";
+import { Outbox } from "./outbox.svelte";
+import { Player } from "./player.svelte";
+import { ABSENT, applied, clamped, dropped, interpolated, OCCLUDED, placeOf, setPoints, swapped, VISIBLE,
+         type Place } from "./pose";
+import type { Project } from "./project.svelte";
+import { complain, say } from "./toasts.svelte";
+import { inside, type Size } from "./view";
+
+export const MODES = ["sequence", "loop", "pose"] as const;
+export type Mode = (typeof MODES)[number];
+const AROUND = 24; // frames whose labels are fetched together
+const MOST_KNOWN = 2000; // frames whose labels are remembered
+const ADVANCE_MS = 350; // time to see the last point before the next frame comes
+interface Neighbour { frame: number; document: Document }
+interface Neighbours { before: Neighbour | null; after: Neighbour | null }
+
+export class Labelling {
+  player: Player;
+  mode = $state<Mode>("sequence");
+  /** The animal and keypoint that the next click is for; `armed` is whether a click places it. */
+  animal = $state<string>("");
+  keypoint = $state<number>(-1);
+  armed = $state(false);
+  advancing = $state(localStorage.getItem("krolik.advance") !== "no");
+  private proposals = $state.raw<{ frame: number; ghosts: Ghost[] } | null>(null);
+  private known = $state.raw(new Map<number, Document | null>());
+  private predicted = $state.raw(new Map<number, Ghost[]>());
+  private lastShape: Animal | null = null;
+  private clipboard: Animal[] | null = null;
+  private animalsBefore = 1;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
+
+  constructor(public project: Project, public video: Video, public outbox: Outbox) {
+    this.player = new Player(project.id, video);
+    this.keypoint = project.skeleton.keypoints[0]?.id ?? -1;
+  }
+
+  get base() {
+    return `/api/projects/${this.project.id}/videos/${this.video.id}`;
+  }
+
+  get frame() {
+    return this.player.shown;
+  }
+
+  /** (width, height) in which labels are given. */
+  get size(): Size {
+    const bitmap = this.player.bitmap;
+    return this.video.images && bitmap ? [bitmap.width, bitmap.height] : this.video.size;
+  }
+
+  get keypoints() {
+    return this.project.skeleton.keypoints;
+  }
+
+  /** The labels of a frame, with what is not saved yet; undefined while they are not known. */
+  documentOf(frame: number): Document | null | undefined {
+    const saved = this.known.get(frame);
+    if (saved === undefined) return undefined;
+    let document = saved;
+    for (const edit of this.outbox.pending)
+      if (edit.video === this.video.id && edit.frame === frame)
+        document = edit.operations.reduce((value, operation) => applied(value, operation), document);
+    return document;
+  }
+
+  get document(): Document | null | undefined {
+    return this.documentOf(this.frame);
+  }
+
+  get animals(): Animal[] {
+    return this.document?.instances ?? [];
+  }
+
+  get current(): Animal | undefined {
+    return this.animals.find((a) => a.id === this.animal);
+  }
+
+  /** Proposals to accept: interpolated ones, else what a model says of a frame without labels. */
+  get ghosts(): Ghost[] {
+    if (this.proposals?.frame === this.frame) return this.proposals.ghosts;
+    return this.document === null ? (this.predicted.get(this.frame) ?? []) : [];
+  }
+
+  get editable() {
+    return this.player.settled && this.document !== undefined && !this.project.snapshot.read_only;
+  }
+
+  // --- frames ---------------------------------------------------------------------------------------------------
+
+  async go(frame: number, preview = false) {
+    clearTimeout(this.timer);
+    this.player.go(frame, preview);
+    if (preview) return;
+    await this.learn(this.player.wanted);
+    this.arrive();
+  }
+
+  /** Fetches the labels around a frame unless they are known. */
+  private async learn(frame: number, again = false) {
+    if (!again && this.known.has(frame)) {
+      if (!this.known.has(Math.min(this.video.frames - 1, frame + 4))) void this.learnFrom(frame - 2);
+      return;
+    }
+    await this.learnFrom(frame - 4);
+  }
+
+  private async learnFrom(first: number) {
+    const start = Math.max(0, first);
+    try {
+      const stretch = await call<Stretch>("GET", `${this.base}/labels?start=${start}&stop=${start + AROUND}`);
+      if (this.closed) return;
+      const many = this.known.size > MOST_KNOWN;
+      const [known, predicted] = [new Map(many ? [] : this.known), new Map(many ? [] : this.predicted)];
+      for (let i = stretch.start; i < stretch.stop; i++) {
+        known.set(i, stretch.frames[i] ?? null);
+        predicted.set(i, stretch.predicted[i] ?? []);
+      }
+      [this.known, this.predicted] = [known, predicted];
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  /** On a frame without labels the first keypoint waits for a click; labels that are there are not touched. */
+  private arrive() {
+    const document = this.documentOf(this.player.wanted);
+    const first = document?.instances[0];
+    if (this.mode === "loop" && this.keypoint >= 0) {
+      this.animal = first?.id ?? operationName().slice(0, 8);
+      this.armed = first?.points[this.keypoint] === undefined;
+      return;
+    }
+    this.keypoint = this.keypoints[0]?.id ?? -1;
+    this.animal = first?.id ?? operationName().slice(0, 8);
+    this.armed = document === null;
+    if (document?.instances.length) this.animalsBefore = document.instances.length;
+  }
+
+  /** Somebody changed frames of this video: what is known of them is fetched again. */
+  async touched(subjects: [string, string][], all = false) {
+    const mine = subjects.filter(([kind, subject]) => kind === "frame" && subject.startsWith(`${this.video.id}/`));
+    if (!all && subjects.some(([kind]) => kind === "skeleton")) all = true;
+    if (!mine.length && !all) return;
+    const known = new Map(all ? [] : this.known);
+    for (const [, subject] of mine) {
+      const frame = Number(subject.split("/")[1]);
+      if (frame !== this.frame) known.delete(frame);
+    }
+    if (!all) this.known = known;
+    await this.learn(Math.max(0, this.player.wanted), true);
+  }
+
+  saved(frame: number, document: Document | null) {
+    const known = new Map(this.known);
+    known.set(frame, document);
+    this.known = known;
+  }
+
+  /** The next or previous frame of the work queue, also in other videos; null when nothing waits. */
+  queued(direction: 1 | -1): { video: string; frame: number } | null {
+    const queue = this.project.queue;
+    const order = (v: string, f: number) => this.project.snapshot.videos.findIndex((x) => x.id === v) * 2 ** 40 + f;
+    const here = order(this.video.id, this.player.wanted);
+    const sorted = direction === 1 ? queue : [...queue].reverse();
+    return sorted.find((q) => direction * (order(q.video, q.frame) - here) > 0)
+      ?? sorted.find((q) => order(q.video, q.frame) !== here) ?? null;
+  }
+
+  /** The nearest labelled frame in a direction. */
+  labelled(direction: 1 | -1): number | null {
+    const frames = this.project.overview.lanes[this.video.id]?.labelled ?? [];
+    const sorted = direction === 1 ? frames : [...frames].reverse();
+    return sorted.find((f) => direction * (f - this.player.wanted) > 0) ?? null;
+  }
+
+  // --- edits ----------------------------------------------------------------------------------------------------
+
+  private edit(...operations: Operation[]): boolean {
+    if (!this.editable) {
+      if (this.project.snapshot.read_only) say(t("error.read-only"), "error");
+      return false;
+    }
+    this.outbox.push(this.video.id, this.frame, operations);
+    return true;
+  }
+
+  set(points: Record<string, Point | null>, animal = this.animal): boolean {
+    return this.edit(setPoints(animal, points));
+  }
+
+  /** A click at a place of the image. `advance` is called when the frame is done. */
+  click(place: Place, advance: () => void) {
+    if (!this.editable) return;
+    if (!inside(this.size, ...place)) {
+      say(t("error.outside-frame", { name: this.nameOf(this.keypoint) }), "error");
+      return;
+    }
+    if (this.mode === "pose" && !this.current) {
+      this.edit(setPoints(this.animal, dropped(this.project.skeleton, this.shape(), place, this.size)));
+      return;
+    }
+    if (!this.armed || this.keypoint < 0) return;
+    this.set({ [this.keypoint]: [VISIBLE, ...place] });
+    this.placed(advance);
+  }
+
+  /** Looked for and not there; goes on to the next keypoint. */
+  absent(advance: () => void) {
+    if (this.keypoint < 0 || !this.set({ [this.keypoint]: [ABSENT] })) return;
+    this.placed(advance);
+  }
+
+  /** After a keypoint got its label: the next one that has none is armed; with the last one the frame is done. */
+  private placed(advance: () => void) {
+    if (this.mode === "loop") {
+      this.armed = false;
+      this.later(advance);
+      return;
+    }
+    const animal = this.current;
+    const place = this.keypoints.findIndex((k) => k.id === this.keypoint);
+    const lacking = this.keypoints.filter((k) => !animal?.points[k.id]);
+    const following = lacking.find((k) => this.keypoints.indexOf(k) > place);
+    if (following) {
+      this.keypoint = following.id;
+      this.armed = true;
+      return;
+    }
+    this.armed = false;
+    if (lacking.length) return;
+    if (this.animals.length < this.animalsBefore) this.newAnimal();
+    else this.later(advance);
+  }
+
+  private later(advance: () => void) {
+    if (!this.advancing) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { if (!this.closed) advance(); }, ADVANCE_MS);
+  }
+
+  /** Visible → occluded → absent → visible again at its last place. */
+  cycle(animal: string, keypoint: number) {
+    const point = this.animals.find((a) => a.id === animal)?.points[keypoint];
+    if (!point || point.length === 1) return;
+    this.set({ [keypoint]: point[0] === VISIBLE ? [OCCLUDED, point[1], point[2]] : [ABSENT] }, animal);
+  }
+
+  /** Occluded ↔ visible, for the chosen keypoint or else the one that was placed last. */
+  toggleOccluded() {
+    const animal = this.current;
+    const index = this.keypoints.findIndex((k) => k.id === this.keypoint);
+    const before = this.keypoints.slice(0, index).reverse().find((k) => placeOf(animal?.points[k.id]));
+    const id = placeOf(animal?.points[this.keypoint]) ? this.keypoint : before?.id;
+    const point = id === undefined ? undefined : animal?.points[id];
+    if (id === undefined || !point || point.length === 1) return;
+    this.set({ [id]: [point[0] === VISIBLE ? OCCLUDED : VISIBLE, point[1], point[2]] });
+  }
+
+  /** Makes the chosen point unknown, or else the one that was placed last. */
+  remove() {
+    const animal = this.current;
+    if (!animal) return;
+    const index = this.keypoints.findIndex((k) => k.id === this.keypoint);
+    const before = this.keypoints.slice(0, index).reverse().find((k) => animal.points[k.id]);
+    const id = animal.points[this.keypoint] ? this.keypoint : before?.id;
+    if (id === undefined) return;
+    if (this.set({ [id]: null })) {
+      this.keypoint = id;
+      this.armed = true;
+    }
+  }
+
+  removeAnimal() {
+    if (this.current && this.edit({ kind: "remove", animal: this.animal })) this.choose(this.animals[0]?.id);
+  }
+
+  /** "No animal here": the frame was looked at and is empty; again: it is unlabelled. */
+  noAnimal() {
+    const empty = this.document && !this.document.instances.length;
+    if (this.edit({ kind: empty ? "unlabel" : "empty" })) this.armed = Boolean(empty);
+  }
+
+  newAnimal() {
+    this.animal = operationName().slice(0, 8);
+    this.keypoint = this.keypoints[0]?.id ?? -1;
+    this.armed = true;
+  }
+
+  choose(animal?: string) {
+    this.animal = animal ?? operationName().slice(0, 8);
+    this.armed = animal === undefined;
+  }
+
+  chooseNext(direction: 1 | -1) {
+    const { animals } = this;
+    if (!animals.length) return;
+    const at = animals.findIndex((a) => a.id === this.animal);
+    this.choose(animals[(at + direction + animals.length) % animals.length]!.id);
+  }
+
+  /** Chooses a keypoint; a click then places it if it has no place yet. */
+  pick(keypoint: number) {
+    this.keypoint = keypoint;
+    this.armed = !placeOf(this.current?.points[keypoint]);
+  }
+
+  step(direction: 1 | -1) {
+    const at = this.keypoints.findIndex((k) => k.id === this.keypoint);
+    const to = this.keypoints[(at + direction + this.keypoints.length) % this.keypoints.length];
+    if (to) this.pick(to.id);
+  }
+
+  nudge(dx: number, dy: number) {
+    const point = this.current?.points[this.keypoint];
+    if (!point || point.length === 1) return;
+    const moved: Point = [point[0], clamped(point[1] + dx, this.size[0]), clamped(point[2] + dy, this.size[1])];
+    this.set({ [this.keypoint]: moved });
+  }
+
+  setState(keypoint: number, state: number, fallback: Place) {
+    const place = placeOf(this.current?.points[keypoint]) ?? fallback;
+    this.set({ [keypoint]: state === 0 ? null : state === ABSENT ? [ABSENT] : [state, ...place] });
+  }
+
+  swap() {
+    if (!this.project.skeleton.symmetric_pairs.length) say(t("label.no-pairs"));
+    else if (this.current) this.set(swapped(this.current, this.project.skeleton));
+  }
+
+  setTrack(track: string | null) {
+    if (this.current) this.edit({ kind: "track", animal: this.animal, track });
+  }
+
+  // --- copies and proposals -------------------------------------------------------------------------------------
+
+  private async neighbours(): Promise<Neighbours | null> {
+    try {
+      await this.outbox.flush();
+      return await call<Neighbours>("GET", `${this.base}/neighbours/${this.frame}`);
+    } catch (error) {
+      complain(error);
+      return null;
+    }
+  }
+
+  private shape(): Animal | null {
+    return this.lastShape;
+  }
+
+  /** Remembers the shape for whole poses from the labelled frame before this one. */
+  async learnShape() {
+    const near = await this.neighbours();
+    this.lastShape = near?.before?.document.instances[0] ?? near?.after?.document.instances[0] ?? this.lastShape;
+  }
+
+  /** Copies the labels of the labelled frame before: all animals, or one point. */
+  async copyPrevious(keypoint: number | null = null) {
+    const frame = this.frame;
+    const near = await this.neighbours();
+    if (frame !== this.frame) return;
+    if (!near?.before) {
+      say(t("label.nothing-before"));
+      return;
+    }
+    const { instances } = near.before.document;
+    if (keypoint !== null) {
+      const point = instances.find((a) => a.id === this.animal || instances.length === 1)?.points[keypoint];
+      if (point) this.set({ [keypoint]: point });
+    } else this.paste(instances);
+  }
+
+  copy() {
+    if (!this.animals.length) return;
+    this.clipboard = this.current ? [this.current] : this.animals;
+    say(t("label.copied"));
+  }
+
+  paste(animals = this.clipboard) {
+    if (!animals?.length) return;
+    const operations = animals.map((animal, i) =>
+      setPoints(this.animals[i]?.id ?? (i === 0 && !this.animals.length ? this.animal : operationName().slice(0, 8)),
+                animal.points));
+    if (this.edit(...operations)) this.armed = false;
+  }
+
+  async interpolate() {
+    const frame = this.frame;
+    const near = await this.neighbours();
+    if (frame !== this.frame) return;
+    if (!near?.before || !near.after) {
+      say(t("label.not-between"));
+      return;
+    }
+    const fraction = (frame - near.before.frame) / (near.after.frame - near.before.frame);
+    this.proposals = { frame, ghosts: interpolated(near.before.document, near.after.document, fraction) };
+  }
+
+  /** Takes a proposal over as labels: one animal's point where it was dragged to, or all that is proposed. */
+  accept(ghost: Ghost, moved: Record<string, Place> = {}, only?: number) {
+    const entries = Object.entries(ghost).filter(([id]) => only === undefined || Number(id) === only);
+    const points = Object.fromEntries(entries.map(([id, [x, y]]) => {
+      const [px, py] = moved[id] ?? [x, y];
+      return [id, [VISIBLE, clamped(px, this.size[0]), clamped(py, this.size[1])] as Point];
+    }));
+    return setPoints(this.animal || operationName().slice(0, 8), points);
+  }
+
+  acceptAll(): boolean {
+    const { ghosts } = this;
+    if (!ghosts.length) return false;
+    const operations = ghosts.map((ghost, i) => {
+      const operation = this.accept(ghost);
+      return i === 0 ? operation : { ...operation, animal: operationName().slice(0, 8) } as Operation;
+    });
+    this.proposals = null;
+    this.armed = false;
+    return this.edit(...operations);
+  }
+
+  /** A proposed point was dragged: that point becomes a label, the others stay proposals. */
+  acceptDragged(ghost: Ghost, keypoint: number, place: Place) {
+    const rest = this.ghosts.map((g) => {
+      if (g !== ghost) return g;
+      const { [keypoint]: _, ...others } = g;
+      return others;
+    });
+    const frame = this.frame;
+    if (this.edit(this.accept(ghost, { [keypoint]: place }, keypoint))) this.proposals = { frame, ghosts: rest };
+  }
+
+  dropProposals() {
+    this.proposals = { frame: this.frame, ghosts: [] };
+  }
+
+  nameOf(keypoint: number) {
+    return this.keypoints.find((k) => k.id === keypoint)?.name ?? "";
+  }
+
+  setAdvancing(on: boolean) {
+    this.advancing = on;
+    localStorage.setItem("krolik.advance", on ? "yes" : "no");
+  }
+
+  cancelAdvance() {
+    clearTimeout(this.timer);
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.player.close();
+  }
+}

@@ -1,0 +1,128 @@
+// Going through a video: which frame is wanted, which is shown, and the fetching between the two. What is said to be
+// shown is always the picture on the screen; when pictures come slower than they are wanted, the newest wish wins.
+import { Refused, type Video } from "./api";
+import { FrameStore } from "./frames";
+import { complain } from "./toasts.svelte";
+
+const FAR = 24; // a longer way is a jump: what is being fetched is given up for it
+
+export class Player {
+  wanted = $state(0);
+  shown = $state(-1);
+  bitmap = $state.raw<ImageBitmap | null>(null);
+  /** Whether the picture is the video's own, not the display copy's. */
+  exact = $state(false);
+  playing = $state(false);
+  /** Why the wanted frame is not shown, when it cannot be. */
+  failure = $state.raw<Refused | null>(null);
+  private store: FrameStore;
+  private busy = false;
+  private preview = false;
+  private fetchingFrame = -1;
+  private controller = new AbortController();
+  private direction: 1 | -1 = 1;
+  private timer: ReturnType<typeof requestAnimationFrame> | undefined;
+  private closed = false;
+
+  constructor(project: string, public video: Video) {
+    this.store = new FrameStore(project, video);
+  }
+
+  /** Whether labels may be set: the picture is that of the wanted frame. */
+  get settled(): boolean {
+    return this.shown === this.wanted && this.failure === null;
+  }
+
+  go(frame: number, preview = false) {
+    const to = Math.max(0, Math.min(this.video.frames - 1, Math.round(frame)));
+    if (!preview) performance.mark("krolik-go", { detail: to });
+    if (to !== this.wanted) this.direction = to > this.wanted ? 1 : -1;
+    this.wanted = to;
+    this.preview = preview;
+    this.failure = null;
+    if (this.fetchingFrame >= 0 && this.fetchingFrame !== to && Math.abs(this.fetchingFrame - to) > FAR) {
+      this.controller.abort();
+      this.store.abort(to);
+    }
+    const ready = this.store.ready(to);
+    if (ready) this.show(to, ready, true);
+    void this.pump();
+  }
+
+  private show(frame: number, bitmap: ImageBitmap, exact: boolean) {
+    this.bitmap = bitmap;
+    this.shown = frame;
+    this.exact = exact;
+    performance.mark("krolik-shown", { detail: frame });
+    if (exact && !this.playing) this.store.prefetch(frame, this.direction);
+  }
+
+  private async pump() {
+    if (this.busy) return;
+    this.busy = true;
+    while (!this.closed && (this.shown !== this.wanted || (!this.exact && !this.preview)) && !this.failure) {
+      const frame = this.wanted;
+      this.fetchingFrame = frame;
+      this.controller = new AbortController();
+      try {
+        if (this.preview) this.show(frame, await this.store.preview(frame, this.controller.signal), false);
+        else await this.fetchExact(frame);
+      } catch (error) {
+        if ((error as Error).name === "AbortError") continue;
+        if (frame === this.wanted && error instanceof Refused) this.failure = error;
+        else if (!(error instanceof Refused)) complain(error);
+      } finally {
+        this.fetchingFrame = -1;
+      }
+    }
+    this.busy = false;
+  }
+
+  private async fetchExact(frame: number) {
+    const exact = this.store.get(frame);
+    if (this.shown !== frame && Math.abs(frame - this.shown) > 1) {
+      // on a jump the display copy is usually there first
+      void this.store.quick(frame, this.controller.signal).then(
+        (bitmap) => {
+          if (bitmap && this.wanted === frame && this.shown !== frame) this.show(frame, bitmap, false);
+        },
+        () => {},
+      );
+    }
+    const bitmap = await exact;
+    // a picture that came late is still shown while the way goes on, but never after the wanted one
+    if (this.wanted === frame || this.shown !== this.wanted) this.show(frame, bitmap, true);
+  }
+
+  /** Plays at the video's own speed; frames are left out where they do not come fast enough. */
+  play() {
+    if (this.playing) return this.pause();
+    this.playing = true;
+    const from = this.wanted >= this.video.frames - 1 ? 0 : this.wanted;
+    const began = performance.now();
+    const step = (now: number) => {
+      if (!this.playing) return;
+      const frame = from + Math.floor(((now - began) / 1000) * this.video.rate);
+      if (frame >= this.video.frames - 1) {
+        this.go(this.video.frames - 1);
+        return this.pause();
+      }
+      if (frame !== this.wanted && !this.busy) this.go(frame, true);
+      this.timer = requestAnimationFrame(step);
+    };
+    this.timer = requestAnimationFrame(step);
+  }
+
+  pause() {
+    this.playing = false;
+    if (this.timer !== undefined) cancelAnimationFrame(this.timer);
+    this.go(this.shown >= 0 ? this.shown : this.wanted);
+  }
+
+  close() {
+    this.closed = true;
+    this.playing = false;
+    this.controller.abort();
+    this.store.close();
+  }
+}
