@@ -17,13 +17,16 @@ test: $(VENV)/dev.stamp lint
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow
 
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/dev.stamp web/node_modules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/npm --prefix web run --silent check
 
-$(VENV)/demo.stamp: pyproject.toml constraints.txt
+WEB := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
+
+$(VENV)/demo.stamp: pyproject.toml hatch_build.py constraints.txt $(WEB)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==$(shell sed -n 's/^torch==//p' constraints.txt)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
@@ -31,4 +34,8 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+web/node_modules: web/package-lock.json
+	$(BIN)/npm --prefix web ci --silent --no-audit --no-fund --ignore-scripts
 	touch $@

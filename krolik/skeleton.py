@@ -115,10 +115,15 @@ class Skeleton:
         return cls(keypoints, tuple(edges), tuple(pairs))
 
 
+# Told apart with every kind of colour vision: Okabe and Ito (2008), then the muted scheme of Paul Tol (2021).
+SAFE_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#88ccee", "#999933",
+               "#882255", "#44aa99", "#ddcc77", "#aa4499", "#117733", "#cc6677", "#332288")  # fmt: skip
+
+
 def palette(count: int) -> list[str]:
-    """`count` distinct colours as "#rrggbb": hues by the golden angle, two levels of lightness."""
-    colors = []
-    for i in range(count):
+    """`count` distinct colours as "#rrggbb": colour-blind-safe ones, then hues by the golden angle."""
+    colors = list(SAFE_COLORS[:count])
+    for i in range(len(colors), count):
         rgb = colorsys.hls_to_rgb((0.02 + i * 0.381966) % 1.0, 0.62 if i % 2 else 0.5, 0.95)
         colors.append("#" + "".join(f"{round(255 * c):02x}" for c in rgb))
     return colors

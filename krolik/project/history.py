@@ -105,9 +105,9 @@ def made(file: ProjectFile, operation: str) -> bool:
 COLUMNS = "id, at, kind, target, source, title"
 
 
-def log(file: ProjectFile) -> list[Logged]:
-    """All changes, oldest first."""
-    return [Logged(*row) for row in file.rows(f"SELECT {COLUMNS} FROM change ORDER BY id")]
+def log(file: ProjectFile, first: int = 0) -> list[Logged]:
+    """All changes, or those from a number on, oldest first."""
+    return [Logged(*row) for row in file.rows(f"SELECT {COLUMNS} FROM change WHERE id >= ? ORDER BY id", first)]
 
 
 def revision(file: ProjectFile) -> int:
@@ -118,6 +118,15 @@ def revision(file: ProjectFile) -> int:
 def since(file: ProjectFile, number: int) -> list[tuple[str, str]]:
     """(kind, subject) of everything that was set by the changes after that number, each once."""
     return file.rows("SELECT DISTINCT kind, subject FROM edit WHERE change > ?", number)
+
+
+def about(file: ProjectFile, first: int) -> dict[int, tuple[str, str, int]]:
+    """For the changes from that number on: the kind and subject of their first edit, and how many edits they have."""
+    rows = file.rows(
+        "SELECT e.change, e.kind, e.subject, n FROM edit e JOIN (SELECT change, min(position) AS first, count(*) AS n "
+        "FROM edit WHERE change >= ? GROUP BY change) g ON g.change = e.change AND g.first = e.position", first,
+    )  # fmt: skip
+    return {change: (kind, subject, count) for change, kind, subject, count in rows}
 
 
 def next_undo(file: ProjectFile) -> Logged | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from fractions import Fraction
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -51,17 +53,15 @@ def open_proxy(path: Path, frames: int) -> VideoFile | None:
     return None
 
 
-def build(source: str, index: bytes, target: str, progress) -> None:
-    """Writes the proxy; runs in a process of its own at low priority. progress: a shared float that it sets."""
-    _lower_priority()
+def build(source: Path, index: VideoIndex, target: Path) -> Iterator[float]:
+    """Writes the proxy; yields the fraction that is done."""
     import av
     import cv2
 
-    parent = parent_process()
-    video = VideoFile(source, VideoIndex.from_bytes(index))
+    video = VideoFile(source, index)
     scale = min(1.0, LONGER_SIDE / max(video.size))
     width, height = (max(2, round(side * scale / 2) * 2) for side in video.size)
-    make_room(Path(target).parent)
+    make_room(target.parent)
     with replacing(target) as partial, av.open(str(partial), "w", format="mp4") as container:
         options = {"crf": "26", "preset": "ultrafast", "bf": "0", "g": str(GROUP)}
         stream = container.add_stream("libx264", rate=Fraction(30), options=options)
@@ -70,17 +70,14 @@ def build(source: str, index: bytes, target: str, progress) -> None:
             if frame is None:  # the page asks for the original then, which says why
                 rgb = np.full((height, width, 3), 128, np.uint8)
             else:
-                rgb = cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_LINEAR)
-            picture = av.VideoFrame.from_ndarray(np.asarray(rgb, np.uint8), format="rgb24")
+                rgb = np.asarray(cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+            picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
             picture.pts = number
             container.mux(stream.encode(picture))
-            progress.value = number / len(video)
-            if parent is not None and not parent.is_alive():  # the server is gone
-                raise SystemExit
+            yield number / len(video)
         container.mux(stream.encode(None))
-    if len(build_index(Path(target))) != len(video):
-        discard(Path(target))
-    progress.value = 1.0
+    if len(build_index(target)) != len(video):
+        discard(target)
 
 
 def _lower_priority() -> None:
@@ -106,11 +103,35 @@ def make_room(folder: Path) -> None:
         discard(path)
 
 
-def start(source: Path, index: VideoIndex, target: Path):
-    """The process that makes the proxy, and the fraction that is done."""
-    context = get_context("spawn")
-    progress = context.Value("d", 0.0)
-    arguments = (str(source), index.to_bytes(), str(target), progress)
-    process = context.Process(target=build, args=arguments, daemon=True, name="krolik-proxy")
-    process.start()
-    return process, progress
+def start(source: Path, index: VideoIndex, target: Path) -> subprocess.Popen[bytes]:
+    """The process that makes the proxy; it prints the fraction that is done, line by line.
+
+    It ends when its input is closed, so it does not outlive the server.
+    """
+    command = [sys.executable, "-m", __name__, str(source), str(target)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    known = index.to_bytes()
+    process.stdin.write(len(known).to_bytes(8, "big") + known)
+    process.stdin.flush()
+    return process
+
+
+def main(source: str, target: str) -> None:
+    """What the process does: the index comes by its input."""
+    _lower_priority()
+    index = VideoIndex.from_bytes(sys.stdin.buffer.read(int.from_bytes(sys.stdin.buffer.read(8), "big")))
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        discard(*Path(target).parent.glob(f".{Path(target).name}.{os.getpid()}.part"))
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    for number, fraction in enumerate(build(Path(source), index, Path(target))):
+        if number % 20 == 0:
+            print(f"{fraction:.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

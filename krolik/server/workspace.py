@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from krolik.actions.labelling import keep_frame
-from krolik.errors import KrolikError, NotFound
+from krolik.errors import KrolikError, NotFound, StorageError
 from krolik.files import replacing
 from krolik.folders import cache_folder, state_folder
 from krolik.poses import FrameKey
@@ -176,15 +176,17 @@ class Workspace:
         source = videos.locate(opened.file, record)
 
         def work(task: Task) -> None:
-            process, progress = proxy.start(source, index, target)
+            process = proxy.start(source, index, target)
             started = time.monotonic()
-            while process.is_alive():
-                if task.cancelled():
-                    process.terminate()
-                process.join(0.5)
-                done = progress.value
-                spent = time.monotonic() - started
-                task.progress("", done, record.name, spent / done * (1 - done) if done > 0.02 else None)
+            assert process.stdin is not None and process.stdout is not None
+            with process.stdin, process.stdout:
+                for line in process.stdout:
+                    done, spent = float(line), time.monotonic() - started
+                    task.progress("", done, record.name, spent / done * (1 - done) if done > 0.02 else None)
+                    if task.cancelled() or opened.closed:
+                        break
+            if process.wait() != 0 and not task.cancelled():
+                raise StorageError("the display copy could not be made", target, code="other")
 
         return self.tasks.start(opened.id, kind, work)
 

@@ -31,6 +31,7 @@ from krolik.server.workspace import Opened
 from krolik.skeleton import template
 
 router = APIRouter(prefix="/api/projects/{project}")
+MOST_CHANGES = 200  # of the history in one answer
 LOOK_SECONDS = 0.15  # how often changes by other programs are looked for
 BEAT_SECONDS = 15.0  # how often a silent stream shows that it lives
 
@@ -76,8 +77,11 @@ def overview(opened: Project) -> dict:
 
 @router.get("/history")
 def past(opened: Project) -> list[dict]:
-    """The last changes, the newest first."""
-    return [{**(_logged(c) or {}), "kind": c.kind} for c in history.log(opened.file)[-200:][::-1]]
+    """The last changes, the newest first, each with the kind and subject of its first edit and their number."""
+    first = max(0, history.revision(opened.file) - MOST_CHANGES)
+    subjects = history.about(opened.file, first)
+    changes = history.log(opened.file, first)[::-1]
+    return [{**(_logged(c) or {}), "kind": c.kind, "about": subjects.get(c.id)} for c in changes]
 
 
 @router.post("/undo")

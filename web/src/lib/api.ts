@@ -6,7 +6,7 @@ export interface Video {
   id: string; name: string; path: string; frames: number; size: [number, number]; rate: number;
   problem: string | null; images: boolean; fingerprint: string;
 }
-export interface Change { id: number; title: string; source: string; at: number; kind?: "edit" | "undo" | "redo" }
+export interface Change { id: number; title: string; source: string; at: number; kind?: "edit" | "undo" | "redo"; about?: [string, string, number] | null }
 export interface Snapshot {
   id: string; name: string; path: string; read_only: boolean; revision: number; skeleton: Skeleton;
   next_keypoint: number; videos: Video[]; undo: Change | null; redo: Change | null; models: number; tasks: Task[];

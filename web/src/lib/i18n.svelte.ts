@@ -10,8 +10,9 @@ export const LANGUAGES = [["en", "English"], ["ru", "Русский"]] as const;
 
 const remembered = localStorage.getItem("krolik.language");
 const preferred = navigator.languages.find((l) => l.slice(0, 2) in CATALOGUES)?.slice(0, 2);
-let current = $state(remembered && remembered in CATALOGUES ? remembered : (preferred ?? "en"));
-document.documentElement.lang = current;
+const first = remembered && remembered in CATALOGUES ? remembered : (preferred ?? "en");
+let current = $state(first);
+document.documentElement.lang = first;
 
 export const language = {
   get now() { return current; },

@@ -4,6 +4,13 @@ import { listen } from "./events";
 import { said, t } from "./i18n.svelte";
 import { complain, say } from "./toasts.svelte";
 
+/** What a change was about, in the user's language: its first edit and how many there are. */
+export function named(kind: string, subject: string, count: number): string {
+  if (kind === "frame" && count === 1) return t("change.frame", { frame: subject.split("/")[1] ?? "" });
+  return t(`change.${kind}s`, { n: count });
+}
+const about = (touched: [string, string][]) => (touched[0] ? named(...touched[0], touched.length) : "");
+
 export class Project {
   snapshot = $state.raw<Snapshot>(null!);
   overview = $state.raw<Overview>(null!);
@@ -91,7 +98,7 @@ export class Project {
   async step(way: "undo" | "redo"): Promise<[string, string][]> {
     try {
       const answer = await call<{ touched: [string, string][] }>("POST", `/api/projects/${this.id}/${way}`);
-      say(t(way === "undo" ? "undone" : "redone", { what: this.named(answer.touched) }));
+      say(t(way === "undo" ? "undone" : "redone", { what: about(answer.touched) }));
       await this.refresh();
       return answer.touched;
     } catch (error) {
@@ -99,14 +106,6 @@ export class Project {
       else complain(error);
       return [];
     }
-  }
-
-  private named(touched: [string, string][]): string {
-    const first = touched[0];
-    if (!first) return "";
-    if (first[0] === "frame" && touched.length === 1)
-      return t("change.frame", { frame: first[1].split("/")[1] ?? "" });
-    return t(`change.${first[0]}s`, { n: touched.length });
   }
 
   /** What waits to be labelled: selected frames that have no labels, by video and number. */
