@@ -9,13 +9,13 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from krolik.errors import KrolikError, NotFound
 from krolik.files import storage_error
-from krolik.server.guard import Guard, TooLarge
+from krolik.server.guard import Guard
 from krolik.server.routes import project, start, video
 from krolik.server.tasks import error_json
 from krolik.server.workspace import Workspace
@@ -42,7 +42,7 @@ def create_app(workspace: Workspace, port: int, key: str | None = None) -> Guard
         app.include_router(router)
     _translate_errors(app)
     app.mount("/assets", StaticFiles(directory=WEB / "assets"))
-    app.mount("/", StaticFiles(directory=WEB, html=True))
+    app.add_api_route("/", lambda: FileResponse(WEB / "index.html"), include_in_schema=False)
     return Guard(app, port, key)
 
 
@@ -64,13 +64,10 @@ def _translate_errors(app: FastAPI) -> None:
         first = error.errors()[0]
         return answer(422, "bad-request", f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
 
-    @app.exception_handler(TooLarge)
-    async def _(request: Request, error: TooLarge) -> JSONResponse:
-        return answer(413, "too-large", "the message is too large")
-
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, "no-address" if error.status_code == 404 else "bad-request", error.detail)
+        codes = {404: "no-address", 413: "too-large"}
+        return answer(error.status_code, codes.get(error.status_code, "bad-request"), error.detail)
 
     @app.exception_handler(Exception)
     async def _(request: Request, error: Exception) -> JSONResponse:

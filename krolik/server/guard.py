@@ -14,6 +14,7 @@ import re
 import secrets
 from urllib.parse import parse_qsl
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OURS = re.compile(r"(localhost\.?|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?")
@@ -140,10 +141,6 @@ async def _answer(send: Send, status: int, code: str, page: str | None = None) -
     await send({"type": "http.response.body", "body": body})
 
 
-class TooLarge(Exception):
-    """A body that grew beyond what its kind may have."""
-
-
 def _limited(receive: Receive, limit: int | None) -> Receive:
     received = 0
 
@@ -152,7 +149,7 @@ def _limited(receive: Receive, limit: int | None) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if limit is not None and received > limit:
-            raise TooLarge
+            raise HTTPException(413, "the message is too large")
         return message
 
     return counted

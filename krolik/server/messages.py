@@ -15,6 +15,7 @@ Text = Annotated[str, Field(min_length=1, max_length=4096)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 FrameNumber = Annotated[int, Field(ge=0, lt=1 << 40)]
 Coordinate = Annotated[float, Field(allow_inf_nan=False, ge=-1e7, le=1e7)]
+Pair = Annotated[list[FrameNumber], Field(min_length=2, max_length=2)]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
@@ -95,13 +96,14 @@ class KeypointMessage(Message):
 
 class SkeletonValue(Message):
     keypoints: list[KeypointMessage] = Field(max_length=500)
-    edges: list[tuple[int, int]] = Field(max_length=2000)
-    symmetric_pairs: list[tuple[int, int]] = Field(max_length=500)
+    edges: list[Pair] = Field(max_length=2000)
+    symmetric_pairs: list[Pair] = Field(max_length=500)
 
     def skeleton(self) -> Skeleton:
         """Raises InvalidLabels."""
         keypoints = tuple(Keypoint(k.id, k.name, k.color) for k in self.keypoints)
-        return Skeleton(keypoints, tuple(self.edges), tuple(self.symmetric_pairs))
+        edges, pairs = (tuple((a, b) for a, b in those) for those in (self.edges, self.symmetric_pairs))
+        return Skeleton(keypoints, edges, pairs)
 
 
 class SkeletonMessage(Message):

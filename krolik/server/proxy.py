@@ -123,7 +123,8 @@ def main(source: str, target: str) -> None:
     index = VideoIndex.from_bytes(sys.stdin.buffer.read(int.from_bytes(sys.stdin.buffer.read(8), "big")))
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):  # past Python's buffer, which a thread may not hold when the program ends
+            pass
         discard(*Path(target).parent.glob(f".{Path(target).name}.{os.getpid()}.part"))
         os._exit(1)
 

@@ -1,0 +1,65 @@
+"""A running server: in this process for speed, with its own state and cache folders."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from krolik.server.app import create_app
+from krolik.server.guard import Guard
+from krolik.server.serve import listen
+from krolik.server.workspace import Workspace
+
+KEY = "k" * 43
+
+
+@dataclass
+class Live:
+    """A server that listens, and a client that may talk to it."""
+
+    workspace: Workspace
+    guard: Guard
+    port: int
+    client: httpx.Client
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self, path: Path) -> str:
+        """The base address of a project's API."""
+        return f"/api/projects/{self.workspace.open(path).id}"
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory, monkeypatch):
+    """What the server remembers stays in the test."""
+    place = tmp_path_factory.mktemp("own")
+    monkeypatch.setenv("KROLIK_STATE", str(place / "state"))
+    monkeypatch.setenv("KROLIK_CACHE", str(place / "cache"))
+
+
+@pytest.fixture
+def live(tmp_path):
+    """A server that may look into tmp_path."""
+    workspace = Workspace([tmp_path])
+    listener = listen(0)
+    port = listener.getsockname()[1]
+    guard = create_app(workspace, port, KEY)
+    server = uvicorn.Server(uvicorn.Config(guard, log_level="warning", ws="none", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+        yield Live(workspace, guard, port, client)
+    server.should_exit = True
+    thread.join(timeout=10)
+    listener.close()

@@ -1,0 +1,118 @@
+"""The picture of a number is the frame of that number, in whatever order and by however many it is asked for."""
+
+import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+
+from krolik.errors import KrolikError
+from krolik.server import proxy
+from krolik.server.jpegs import FrameServer, JpegCache, encode
+from krolik.video import VideoFile, open_video
+from tests.clips import VARIANTS, read_barcode, write_clip
+
+FRAMES = 60
+
+
+def shown(jpeg: bytes) -> int:
+    return read_barcode(cv2.cvtColor(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+
+
+@pytest.fixture(params=["b-frames", "long-gop", "variable-rate", "transport-stream"])
+def server(request, tmp_path):
+    variant = VARIANTS[request.param]
+    path = tmp_path / f"clip{variant.suffix}"
+    write_clip(path, variant, FRAMES)
+    found = FrameServer("clip", lambda: open_video(path), JpegCache())
+    yield found
+    found.close()
+
+
+def test_any_order(server, rng):
+    order = [0, 1, 2, 30, 29, 28, 27, 5, 59, 58, 0, *rng.integers(0, FRAMES, 40).tolist()]
+    assert [shown(server.request(i, None, True)[0].result(30)) for i in order] == order
+
+
+def test_many_at_once(server, rng):
+    order = rng.integers(0, FRAMES, 120).tolist()
+    with ThreadPoolExecutor(8) as pool:
+        pictures = pool.map(lambda i: server.request(i, None, i % 2 == 0)[0].result(60), order)
+        assert [shown(p) for p in pictures] == order
+
+
+def test_nobody_waits_for_what_was_given_up(server):
+    picture, abandon = server.request(50, None, False)
+    abandon()
+    with pytest.raises((CancelledError, TimeoutError)):
+        # it may have been decoded already, then it is there
+        if not picture.cancelled():
+            picture.result(0.01)
+            raise TimeoutError
+        picture.result()
+    assert shown(server.request(3, None, True)[0].result(30)) == 3
+
+
+def test_errors_reach_who_waits(tmp_path):
+    path = tmp_path / "gone.mp4"
+    found = FrameServer("gone", lambda: open_video(path), JpegCache())
+    with pytest.raises(KrolikError, match="no such file"):
+        found.request(0, None, True)[0].result(10)
+    write_clip(path, VARIANTS["plain"], 10)
+    assert shown(found.request(4, None, True)[0].result(10)) == 4  # it is looked for again
+    found.close()
+    assert not [t for t in threading.enumerate() if t.name == "frames of gone"]
+
+
+def test_the_cache_is_bounded():
+    cache = JpegCache(1000)
+    for i in range(50):
+        cache.put(("v", i, None), bytes(100))
+    assert [i for i in range(50) if cache.get(("v", i, None))] == list(range(40, 50))
+
+
+def test_a_narrower_picture_is_the_same_picture():
+    image = np.zeros((100, 300, 3), np.uint8)
+    image[:, 150:] = 250
+    small = cv2.imdecode(np.frombuffer(encode(image, 150), np.uint8), cv2.IMREAD_COLOR)
+    assert small.shape == (50, 150, 3) and small[25, 70].max() < 20 and small[25, 80].min() > 230
+
+
+def test_a_display_copy_has_every_frame_at_its_number(tmp_path):
+    path = tmp_path / "long.mp4"
+    write_clip(path, VARIANTS["long-gop"], 320)
+    with VideoFile(path) as video:
+        assert proxy.wanted(video.index)
+        target = proxy.place(tmp_path, "some content")
+        process = proxy.start(path, video.index, target)
+        with process.stdin, process.stdout:
+            fractions = [float(line) for line in process.stdout]
+        assert process.wait() == 0 and fractions == sorted(fractions) and fractions
+    copy = proxy.open_proxy(target, 320)
+    assert copy is not None and copy.index.keyframes[:3].tolist() == [0, 10, 20]
+    numbers = [0, 319, 150, 149, 7]
+    assert [read_barcode(copy[i].rgb) for i in numbers] == numbers
+    copy.close()
+    assert proxy.open_proxy(target, 321) is None and not target.exists()
+
+
+def test_a_display_copy_stops_with_the_server(tmp_path):
+    path = tmp_path / "long.mp4"
+    write_clip(path, VARIANTS["long-gop"], 2000)
+    with VideoFile(path) as video:
+        process = proxy.start(path, video.index, tmp_path / "copy.mp4")
+        with process.stdout:
+            process.stdout.readline()
+            process.stdin.close()
+        assert process.wait(20) != 0
+    assert [p.name for p in tmp_path.iterdir()] == ["long.mp4"]
+
+
+def test_short_or_quick_videos_need_no_copy(tmp_path):
+    write_clip(tmp_path / "a.mp4", VARIANTS["long-gop"], 60)
+    write_clip(tmp_path / "b.mp4", VARIANTS["plain"], 320)
+    for name in ("a.mp4", "b.mp4"):
+        with VideoFile(tmp_path / name) as video:
+            assert not proxy.wanted(video.index)
+    assert not proxy.wanted(None)
