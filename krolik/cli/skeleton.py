@@ -22,13 +22,14 @@ def skeleton(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Show or change the skeleton; labels stay with their keypoints."""
-    from krolik.actions.skeletons import extended, find_pairs, read_skeleton, without
+    from krolik.actions.skeletons import adopt, extended, find_pairs, read_skeleton, without
     from krolik.actions.skeletons import rename as renamed
 
     with api.open(project) as opened:
         if use is not None:
             path = Path(use)
-            opened.set_skeleton(read_skeleton(path.read_text("utf-8"), path) if path.suffix == ".json" else use)
+            wish = read_skeleton(path.read_text("utf-8"), path) if path.suffix == ".json" else api.parse_skeleton(use)
+            opened.set_skeleton(adopt(opened.file, wish))
         bones = opened.skeleton
         bones = renamed(bones, _names(rename or []))
         bones = extended(opened.file, without(bones, delete or []), add or [])

@@ -211,7 +211,9 @@ def test_answers_carry_the_protecting_headers(live):
 ])  # fmt: skip
 def test_no_path_leads_out(live, path):
     with socket.create_connection(("127.0.0.1", live.port)) as wire:  # a client would tidy the path
-        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {'k' * 43}\r\nConnection: close\r\n\r\n"
+        head = (
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {'k' * 43}\r\nConnection: close\r\n\r\n"
+        )
         wire.sendall(head.encode())
         answer = b""
         while part := wire.recv(65536):

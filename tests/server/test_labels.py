@@ -96,7 +96,10 @@ def test_two_people_on_one_frame_lose_nothing(page, live):
     def work(client, keypoints, animal):
         for i in range(25):
             for keypoint in keypoints:
-                body = {"operation": f"{animal}{keypoint}x{i}", "operations": [put({keypoint: (3, i, keypoint)}, animal)]}
+                body = {
+                    "operation": f"{animal}{keypoint}x{i}",
+                    "operations": [put({keypoint: (3, i, keypoint)}, animal)],
+                }
                 answer = client.post(f"{page.at}/labels/7", json=body)
                 if answer.status_code != 200:
                     errors.append(answer.text)
@@ -136,7 +139,9 @@ def test_what_is_no_edit_changes_nothing(page, body, status):
     assert page.frames() == {}
 
 
-@pytest.mark.parametrize("text", ['{"operation": "x", "operations": [', "[" * 5000, '{"a": NaN}', "\x00", '{"operation": 1e999}'])
+@pytest.mark.parametrize(
+    "text", ['{"operation": "x", "operations": [', "[" * 5000, '{"a": NaN}', "\x00", '{"operation": 1e999}']
+)
 def test_what_is_no_json_changes_nothing(page, text):
     assert page.client.post(f"{page.at}/labels/3", content=text).status_code in (400, 422)
 
@@ -224,7 +229,9 @@ def test_a_skeleton_that_somebody_else_changed_is_a_conflict(page):
         assert page.client.put(f"{page.base}/skeleton", json=body).status_code == status
 
 
-@pytest.mark.parametrize("names, code", [(["a", "a"], "doubled-name"), (["a", " "], "empty-name"), ([], "empty-skeleton")])
+@pytest.mark.parametrize(
+    "names, code", [(["a", "a"], "doubled-name"), (["a", " "], "empty-name"), ([], "empty-skeleton")]
+)
 def test_a_skeleton_that_cannot_be(page, names, code):
     base = page.get("").json()["skeleton"]
     points = [{"id": i, "name": n, "color": "#ffffff"} for i, n in enumerate(names)]
@@ -328,7 +335,9 @@ def test_two_videos_of_one_name_are_kept_apart(page, project):
     page.client.post(f"{page.base}/videos", json={"places": [entry["id"]]})
     first, second = page.get("").json()["videos"]
     assert first["name"] == second["name"] and first["id"] != second["id"]
-    page.client.post(f"{page.base}/videos/{second['id']}/labels/3", json={"operation": "z", "operations": [{"kind": "empty"}]})
+    page.client.post(
+        f"{page.base}/videos/{second['id']}/labels/3", json={"operation": "z", "operations": [{"kind": "empty"}]}
+    )
     lanes = page.get("/overview").json()["lanes"]
     assert {v["frames"]: lanes[v["id"]]["labelled"] for v in (first, second)} == {60: [], 20: [3]} or {
         v["frames"]: lanes[v["id"]]["labelled"] for v in (first, second)} == {60: [3], 20: []}  # fmt: skip
@@ -339,7 +348,9 @@ def test_predictions_come_as_proposals(page, live, project):
     run = runs.start(file, "predict", {"video": page.video, "model": "m", "start": 0, "stop": 60})
     xy = np.full((60, 1, 8, 2), np.nan, np.float32)
     xy[:, 0, 0] = (5.5, 6.25)
-    predictions.store(file, run, page.video, Predictions(0, xy, np.full((60, 1, 8), 0.9, np.float32), np.ones(60, bool)))
+    predictions.store(
+        file, run, page.video, Predictions(0, xy, np.full((60, 1, 8), 0.9, np.float32), np.ones(60, bool))
+    )
     page.edit(2, put({1: (3, 1, 1)}))
     found = page.client.get(f"{page.at}/labels?start=0&stop=4").json()
     assert found["predicted"] == {i: [{"0": [5.5, 6.25, 0.9]}] for i in ("0", "1", "3")}
@@ -361,7 +372,9 @@ def test_a_million_predicted_frames_slow_no_click(page, live, project):
 
     without = click_seconds()
     run = runs.start(file, "predict", {"video": page.video, "model": "m", "start": 0, "stop": 10**6})
-    block = Predictions(0, np.zeros((BLOCK, 1, 8, 2), np.float32), np.ones((BLOCK, 1, 8), np.float32), np.ones(BLOCK, bool))
+    block = Predictions(
+        0, np.zeros((BLOCK, 1, 8, 2), np.float32), np.ones((BLOCK, 1, 8), np.float32), np.ones(BLOCK, bool)
+    )
     with file.write():
         for start in range(0, 10**6, BLOCK):
             predictions.store(file, run, page.video, Predictions(start, block.xy, block.score, block.decoded))

@@ -43,7 +43,9 @@ def test_paths_outside_the_roots_are_refused_and_told_nothing_of(live, path):
 
 
 def test_whether_something_exists_outside_is_not_told(live, tmp_path):
-    there, nowhere = (live.client.post("/api/places/resolve", json={"path": p}) for p in ("/etc/passwd", "/etc/nothing"))
+    there, nowhere = (
+        live.client.post("/api/places/resolve", json={"path": p}) for p in ("/etc/passwd", "/etc/nothing")
+    )
     assert there.status_code == nowhere.status_code == 403
     assert there.json()["code"] == nowhere.json()["code"]
 
@@ -112,7 +114,10 @@ def test_a_file_that_is_no_video_leaves_no_project(live, tmp_path):
 def test_a_playlist_that_names_other_files_is_no_video(live, tmp_path, clip):
     (tmp_path / "list.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\n{clip}\nhttp://127.0.0.1:9/x.ts\n#EXT-X-ENDLIST\n")
     entry = resolve(live, tmp_path / "list.mp4")
-    assert live.client.post("/api/projects", json={"videos": [entry["id"]]}).json()["code"] in ("not-a-video", "no-frames")
+    assert live.client.post("/api/projects", json={"videos": [entry["id"]]}).json()["code"] in (
+        "not-a-video",
+        "no-frames",
+    )
 
 
 def test_a_dropped_video_is_copied_beside_the_project_under_a_free_name(live, tmp_path, clip):
