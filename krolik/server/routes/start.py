@@ -67,13 +67,13 @@ def create(message: CreateMessage, work: Work) -> dict:
     name = message.name or paths[0].stem
     if not re.fullmatch(r"[^/\\:*?\"<>|\0]{1,100}", name) or name.startswith("."):
         raise InvalidSetting(f"{name!r} cannot be a file's name", code="bad-name", name=name)
+    for path in paths:  # a file that is no video must leave no project behind
+        open_video(path).close()
     target = folder / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
     if target.exists() and message.name is None:
         opened = work.open(target)
         add_videos(opened.file, paths, "ui")
         return {"id": opened.id, "existed": True}
-    for path in paths:  # a file that is no video must leave no project behind
-        open_video(path).close()
     bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
     with ProjectFile.create(target, bones) as file:
         add_videos(file, paths, "ui")

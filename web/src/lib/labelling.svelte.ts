@@ -155,6 +155,10 @@ export class Labelling {
     }
     if (!all) this.known = known;
     await this.learn(Math.max(0, this.player.wanted), true);
+    // an animal that somebody else began on this frame is the one to go on with
+    const first = this.animals[0];
+    if (first && !this.current && !Object.keys(first.points).includes(String(this.keypoint))) this.animal = first.id;
+    else if (first && !this.current && this.animals.length >= this.animalsBefore) this.choose(first.id);
   }
 
   saved(frame: number, document: Document | null) {

@@ -1,0 +1,506 @@
+"""Labelling as a person does it, in both languages, with keys by their place on the keyboard."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+
+from krolik.project import ProjectFile, history
+from krolik.server.serve import project_for
+from krolik.video.writer import VideoWriter
+from tests.clips import VARIANTS, write_clip
+from tests.ui.conftest import KEY, Ui, text
+
+TARGETS = [(40, 30), (99, 77), (201, 150), (305, 20), (14, 160)]
+
+
+@pytest.fixture
+def targets(tmp_path):
+    """A clip with dark crosses at known places."""
+    from fractions import Fraction
+
+    with VideoWriter(tmp_path / "targets.mp4", (320, 180), Fraction(25)) as writer:
+        for _ in range(5):
+            image = np.full((180, 320, 3), 200, np.uint8)
+            for x, y in TARGETS:
+                image[max(0, y - 3) : y + 4, x] = image[y, max(0, x - 3) : x + 4] = 0
+            writer.write(image)
+    return project_for(tmp_path / "targets.mp4")
+
+
+def centre_on_screen(ui: Ui, x: int, y: int) -> tuple[float, float]:
+    """Where the cross is in the window, found in the picture of the screen and not by the page's own arithmetic."""
+    image = ui.pixels().mean(axis=2)
+    near = ui.spot(x, y)
+    box = ui.overlay.bounding_box()
+    left, top = near[0] - box["x"], near[1] - box["y"]
+    reach = int(6 * ui.view()[0]) + 2
+    x0, y0 = max(0, int(left) - reach), max(0, int(top) - reach)
+    window = image[y0 : int(top) + reach, x0 : int(left) + reach]
+    dark = np.clip(150 - window, 0, None)
+    rows, columns = dark.sum(axis=1), dark.sum(axis=0)
+    # the arms: the row and the column with most dark
+    row = np.average(np.arange(len(rows)), weights=np.where(rows > 0.6 * rows.max(), rows, 0))
+    column = np.average(np.arange(len(columns)), weights=np.where(columns > 0.6 * columns.max(), columns, 0))
+    return box["x"] + x0 + column + 0.5, box["y"] + y0 + row + 0.5
+
+
+@pytest.mark.parametrize("zoom", [0, 3, 6, 12])
+def test_a_label_lands_on_its_target_at_every_zoom(ui, targets, zoom):
+    identity = ui.label(targets)
+    for keypoint, (x, y) in enumerate(TARGETS):
+        ui.page.keyboard.press("f")
+        time.sleep(0.45)  # twice within a moment means the animal
+        ui.page.mouse.move(*ui.spot(x, y))
+        for _ in range(zoom):
+            ui.page.mouse.wheel(0, -120)
+        ui.page.wait_for_timeout(50)
+        ui.page.keyboard.press(str(keypoint + 1))
+        place = centre_on_screen(ui, x, y)
+        ui.page.mouse.click(*place)
+        ui.saved()
+        state, found_x, found_y = ui.points(identity, 0)[keypoint]
+        assert state == 3
+        assert abs(found_x - x) <= 0.5 and abs(found_y - y) <= 0.5, (zoom, (x, y), (found_x, found_y))
+
+
+def test_click_drag_states_and_holes(ui, project):
+    identity = ui.label(project)
+    page = ui.page
+    ui.click(20, 10)
+    ui.click(40, 10)
+    page.keyboard.press("s")  # leaves a hole
+    ui.click(60, 10)
+    page.keyboard.press("e")  # absent
+    ui.click(80, 10)
+    page.keyboard.press("q")  # occluded
+    ui.saved()
+    points = ui.points(identity, 0)
+    assert {k: p[0] for k, p in points.items()} == {0: 3, 1: 3, 3: 3, 4: 1, 5: 2}
+    ui.drag((20, 10), (30, 20))
+    ui.click(40, 10, button="right")
+    ui.saved()
+    points = ui.points(identity, 0)
+    assert points[0][1:] == pytest.approx([30, 20], abs=0.3) and points[1][0] == 2
+    ui.click(40, 10, button="right")
+    ui.saved()
+    assert ui.points(identity, 0)[1] == [1]
+    page.keyboard.press("3")  # the hole
+    ui.click(50, 30)
+    ui.saved()
+    assert ui.points(identity, 0)[2][1:] == pytest.approx([50, 30], abs=0.3)
+
+
+def test_undo_and_redo_survive_a_reload(ui, project):
+    identity = ui.label(project)
+    for x in (20, 40, 60):
+        ui.click(x, 10)
+    ui.saved()
+    ui.page.reload()
+    ui.settled()
+    ui.page.keyboard.press("Control+z")
+    ui.page.wait_for_selector(".toast")
+    ui.page.keyboard.press("Control+z")
+    ui.page.wait_for_timeout(300)
+    assert sorted(ui.points(identity, 0)) == [0]
+    ui.page.keyboard.press("Control+Shift+z")
+    ui.page.wait_for_timeout(300)
+    assert sorted(ui.points(identity, 0)) == [0, 1]
+
+
+def test_the_queue_brings_frame_after_frame_without_a_key(ui, project):
+    """From a selection to labelled frames: after the last keypoint the next frame comes by itself."""
+    with ProjectFile.open(project) as file:
+        from krolik.actions.selecting import mark
+
+        mark(file, "clip.mp4", [5, 25, 45], "test")
+    identity = ui.label(project)
+    ui.settled(5)
+    for following in (25, 45, None):
+        for keypoint in range(8):
+            ui.click(20 + 10 * keypoint, 40)
+        if following:
+            ui.settled(following)
+    ui.saved()
+    labelled = ui.labels(identity)
+    assert {f: len(d["instances"][0]["points"]) for f, d in labelled.items()} == {5: 8, 25: 8, 45: 8}
+    ui.page.keyboard.press("Space")
+    ui.page.get_by_role("status").filter(has_text=text("queue.done")).first.wait_for()
+
+
+def test_marking_while_watching(ui, project):
+    identity = ui.label(project)
+    for key, frame in (("v", 0), ("d", 1), ("d", 2), ("v", 2)):
+        ui.page.keyboard.press(key)
+        ui.settled(frame)
+    ui.page.wait_for_timeout(300)
+    ui.page.keyboard.press("Home")
+    ui.settled(0)
+    line = ui.page.locator("canvas[role=slider]").bounding_box()
+    ui.page.keyboard.down("Shift")
+    ui.page.mouse.move(line["x"] + 0.5 * line["width"], line["y"] + 10)
+    ui.page.mouse.down()
+    ui.page.mouse.move(line["x"] + 0.55 * line["width"], line["y"] + 10, steps=3)
+    ui.page.mouse.up()
+    ui.page.keyboard.up("Shift")
+    ui.page.wait_for_timeout(300)
+    (lanes,) = ui.live.client.get(f"/api/projects/{identity}/overview").json()["lanes"].values()
+    assert lanes["selected"][:2] == [0, 2] and lanes["selected"][2:] in ([30, 31, 32, 33], [30, 31, 32])
+
+
+def test_copy_interpolate_swap_and_no_animal(ui, project):
+    identity = ui.label(project)
+    page = ui.page
+    for keypoint in range(8):
+        ui.click(20 + 10 * keypoint, 10)
+    page.keyboard.press("g")
+    page.locator("dialog input").fill("10")
+    page.keyboard.press("Enter")
+    ui.settled(10)
+    page.keyboard.press("c")
+    page.wait_for_timeout(200)
+    ui.saved()
+    assert ui.points(identity, 10) == ui.points(identity, 0)
+    ui.drag((20, 10), (40, 30))
+    ui.saved()
+    for _ in range(5):
+        page.keyboard.press("a")
+    ui.settled(5)
+    page.keyboard.press("i")
+    page.get_by_role("button", name=text("label.accept")).wait_for()
+    assert 5 not in ui.labels(identity)  # proposals are no labels
+    page.locator("canvas[data-role=overlay]").focus()
+    page.keyboard.press("Enter")
+    ui.saved()
+    page.wait_for_timeout(200)
+    middle = ui.points(identity, 5)
+    assert middle[0][1:] == pytest.approx([30, 20], abs=0.5) and middle[1][1:] == pytest.approx([30, 10], abs=0.5)
+    page.keyboard.press("g")
+    page.locator("dialog input").fill("5")
+    page.keyboard.press("Enter")
+    ui.settled(5)
+    page.keyboard.press("l")
+    ui.saved()
+    swapped = ui.points(identity, 5)
+    assert swapped[1] == middle[2] and swapped[2] == middle[1] and swapped[0] == middle[0]
+    page.keyboard.press("Home")
+    ui.settled(0)
+    page.keyboard.press("d")
+    ui.settled(1)
+    page.keyboard.press("n")
+    ui.saved()
+    assert ui.labels(identity)[1]["instances"] == []
+
+
+def test_several_animals_and_whole_poses(ui, project):
+    identity = ui.label(project)
+    page = ui.page
+    page.keyboard.press("m")
+    page.keyboard.press("m")  # sequence, loop, pose
+    page.wait_for_timeout(200)
+    ui.click(64, 32)
+    ui.saved()
+    assert len(ui.points(identity, 0)) == 8
+    page.keyboard.press("t")
+    ui.click(30, 50)
+    ui.saved()
+    first, second = ui.labels(identity)[0]["instances"]
+    assert first["id"] != second["id"] and len(second["points"]) == 8
+    page.get_by_label(text("label.track")).fill("Белка")
+    page.keyboard.press("Enter")
+    ui.overlay.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Delete")
+    ui.saved()
+    (left,) = ui.labels(identity)[0]["instances"]
+    assert left["track"] == "Белка"
+
+
+def test_everything_by_keyboard_and_list(ui, project):
+    identity = ui.label(project)
+    page = ui.page
+    page.get_by_role("listbox").focus()
+    page.keyboard.press("Enter")  # in the middle of the view
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Control+Shift+ArrowDown")
+    ui.saved()
+    page.wait_for_timeout(100)
+    points = ui.points(identity, 0)
+    assert points[0][1:] == pytest.approx([63.5, 31.5], abs=1)
+    assert points[1][1] == pytest.approx(points[0][1] + 1) and points[1][2] == pytest.approx(points[0][2] + 10)
+
+
+def test_keys_work_under_a_russian_layout(ui, project):
+    """The physical key D reports «в» there; what counts is its place."""
+    ui.label(project)
+    press = """([code, key]) => {
+        const target = document.querySelector("canvas[data-role=overlay]");
+        for (const type of ["keydown", "keyup"])
+            target.dispatchEvent(new KeyboardEvent(type, { code, key, bubbles: true, cancelable: true }));
+    }"""
+    for code, key, frame in (("KeyD", "в", 1), ("KeyD", "в", 2), ("KeyA", "ф", 1)):
+        ui.page.evaluate(press, [code, key])
+        ui.settled(frame)
+
+
+def test_keys_can_be_changed_and_help_is_searched(ui, project):
+    ui.label(project)
+    page = ui.page
+    page.keyboard.press("F1")
+    page.get_by_role("textbox").fill("undo")
+    row = page.get_by_role("listitem").filter(has_text=text("action.undo")).first
+    row.get_by_role("button", name=text("keys.change")).click()
+    page.keyboard.press("d")  # taken
+    page.get_by_role("alert").filter(has_text=text("action.next")).wait_for()
+    page.keyboard.press("u")
+    page.locator("kbd").filter(has_text=re.compile("^U")).first.wait_for()
+    page.keyboard.press("Escape")
+    ui.click(20, 10)
+    ui.saved()
+    page.keyboard.press("u")
+    page.wait_for_timeout(300)
+    assert ui.labels(ui.live.workspace.open(project).id) == {}
+
+
+def test_a_label_outside_the_frame_is_refused_in_words(ui, project):
+    identity = ui.label(project)
+    ui.page.keyboard.press("Minus")
+    ui.page.wait_for_timeout(50)
+    ui.click(-8, 20)
+    ui.page.get_by_role("alert").filter(has_text="nose").wait_for()
+    assert ui.labels(identity) == {}
+
+
+def test_zoom_is_kept_across_frames(ui, project):
+    ui.label(project)
+    ui.page.mouse.move(*ui.spot(100, 20))
+    before = ui.spot(100, 20)
+    ui.page.mouse.wheel(0, -600)
+    ui.page.wait_for_timeout(50)
+    view = ui.view()
+    assert ui.spot(100, 20) == pytest.approx(before, abs=1.5)
+    ui.page.keyboard.press("d")
+    ui.settled(1)
+    assert ui.view() == view
+
+
+def test_touch_places_and_pinches(browser, live, project):
+    context = browser.new_context(has_touch=True, viewport={"width": 1000, "height": 700})
+    ui = Ui(context.new_page(), live)
+    identity = ui.label(project)
+    ui.page.touchscreen.tap(*ui.spot(50, 20))
+    ui.saved()
+    assert ui.points(identity, 0)[0][1:] == pytest.approx([50, 20], abs=0.5)
+    scale = ui.view()[0]
+    pinch = """() => {
+        const target = document.querySelector("canvas[data-role=overlay]"), area = target.getBoundingClientRect();
+        target.setPointerCapture = () => {};
+        const send = (type, id, x, y) => target.dispatchEvent(new PointerEvent(type, { pointerId: id, pointerType:
+            "touch", clientX: area.left + x, clientY: area.top + y, bubbles: true, isPrimary: id === 1 }));
+        send("pointerdown", 1, 200, 200); send("pointerdown", 2, 300, 200);
+        send("pointermove", 2, 400, 200); send("pointerup", 2, 400, 200); send("pointerup", 1, 200, 200);
+    }"""
+    ui.page.evaluate(pinch)
+    ui.page.wait_for_timeout(50)
+    assert ui.view()[0] == pytest.approx(2 * scale, rel=0.01)
+    assert len(ui.points(identity, 0)) == 1
+    context.close()
+
+
+def test_two_tabs_lose_nothing_and_see_each_other(ui, project):
+    identity = ui.label(project)
+    other = Ui(ui.page.context.new_page(), ui.live)
+    other.label(project)
+    ui.click(20, 10)
+    ui.saved()
+    other.page.wait_for_selector("#keypoint-0[data-state=visible]")
+    other.page.keyboard.press("2")
+    other.click(60, 20)
+    ui.page.keyboard.press("3")
+    ui.click(90, 20)
+    ui.saved()
+    other.saved()
+    ui.page.wait_for_selector("#keypoint-1[data-state=visible]")
+    assert sorted(ui.points(identity, 0)) == [0, 1, 2]
+    assert not other.errors
+
+
+def test_edits_wait_for_a_server_that_is_away(ui, project):
+    """The server cannot be reached, the page is reloaded, the server is back: nothing is lost."""
+    identity = ui.label(project)
+    ui.page.route("**/labels/0", lambda route: route.abort())
+    ui.click(20, 10)
+    ui.click(40, 10)
+    ui.page.wait_for_selector("[data-role=saved][data-pending='2'] .error")
+    assert ui.labels(identity) == {}
+    ui.page.reload()
+    ui.settled()
+    assert ui.page.locator("#keypoint-1").get_attribute("data-state") == "visible"
+    ui.page.unroute("**/labels/0")
+    ui.saved()
+    assert sorted(ui.points(identity, 0)) == [0, 1]
+
+
+def test_a_closed_tab_s_edits_are_sent_by_the_next_one(ui, project):
+    identity = ui.label(project)
+    ui.page.route("**/labels/0", lambda route: route.abort())
+    ui.click(20, 10)
+    ui.page.wait_for_selector("[data-role=saved][data-pending='1']")
+    next_page = ui.page.context.new_page()
+    ui.page.close()
+    found = Ui(next_page, ui.live)
+    found.label(project)
+    found.page.wait_for_timeout(1500)
+    assert sorted(found.points(identity, 0)) == [0]
+
+
+def test_an_edit_is_durable_within_50_ms(ui, project):
+    """Measured in the page: from the click to the server's answer, which comes after the commit."""
+    identity = ui.label(project)
+    for i in range(8):
+        ui.click(20 + 10 * i, 10)
+        ui.page.wait_for_timeout(30)
+    ui.saved()
+    times = ui.page.evaluate("""() => performance.getEntriesByType("resource")
+        .filter((e) => /labels\\/\\d+$/.test(e.name)).map((e) => e.responseEnd - e.startTime)""")
+    assert len(times) == 8 and len(ui.points(identity, 0)) == 8
+    assert np.median(times) < 50
+
+
+def test_a_project_whose_video_is_away_says_so(ui, project):
+    (project.parent / "clip.mp4").rename(project.parent / "moved.mp4")
+    identity = ui.live.workspace.open(project).id
+    ui.visit(f"#/p/{identity}/label")
+    ui.page.get_by_role("alert").filter(has_text="clip.mp4").first.wait_for()
+    ui.visit(f"#/p/{identity}/videos")
+    ui.page.get_by_role("button", name=text("videos.relink")).click()
+    ui.page.get_by_role("dialog").get_by_text("moved.mp4").click()
+    ui.page.get_by_role("button", name=text("videos.relink")).wait_for(state="detached")
+
+
+def test_a_full_disk_keeps_the_edits_and_says_so(ui, project):
+    identity = ui.label(project)
+    full = {"code": "disk-full", "message": "the disk is full", "values": {"where": "x"}}
+    ui.page.route("**/labels/0", lambda route: route.fulfill(status=507, json=full))
+    ui.click(20, 10)
+    ui.page.locator("[data-role=saved] .error").filter(has_text=text("error.disk-full")).wait_for()
+    ui.page.unroute("**/labels/0")
+    ui.saved()
+    assert sorted(ui.points(identity, 0)) == [0]
+
+
+def test_a_hostile_page_in_the_same_browser_can_do_nothing(ui, project, tmp_path):
+    """Another origin, with the cookie in the browser: reads nothing, changes nothing, frames nothing."""
+    import functools
+    import http.server
+    import threading
+
+    identity = ui.label(project)
+    with ProjectFile.open(project) as file:
+        before = history.revision(file)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "evil.html").write_text("<!doctype html><title>evil</title>")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "site"))
+    handler.log_message = lambda *_: None  # pyright: ignore
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    evil = ui.page.context.new_page()
+    evil.goto(f"http://localhost:{site.server_port}/evil.html")
+    attack = """async (base) => {
+        const out = {};
+        const tries = {
+            read: () => fetch(base + "/api/start", { credentials: "include" }).then((r) => r.text()),
+            blind: () => fetch(base + "/api/start", { mode: "no-cors", credentials: "include" }).then((r) => r.type + r.status),
+            undo: () => fetch(base + "/api/projects/ID/undo", { method: "POST", mode: "no-cors", credentials: "include",
+                headers: { "content-type": "text/plain" }, body: "{}" }).then((r) => r.type),
+            json: () => fetch(base + "/api/projects/ID/undo", { method: "POST", credentials: "include",
+                headers: { "content-type": "application/json" }, body: "{}" }).then((r) => r.text()),
+            events: () => new Promise((done, fail) => { const s = new EventSource(base + "/api/projects/ID/events",
+                { withCredentials: true }); s.onopen = () => done("open"); s.onerror = () => fail("refused"); }),
+            image: () => new Promise((done, fail) => { const i = new Image(); i.onload = () => done("seen");
+                i.onerror = () => fail("refused"); i.src = base + "/api/projects/ID/videos/VIDEO/frames/0"; }),
+            script: () => new Promise((done, fail) => { const s = document.createElement("script");
+                s.onload = () => done("ran"); s.onerror = () => fail("refused"); s.src = base + "/"; document.head.append(s); }),
+            socket: () => new Promise((done, fail) => { const s = new WebSocket(base.replace("http", "ws") + "/api/start");
+                s.onopen = () => done("open"); s.onerror = () => fail("refused"); }),
+            form: () => { const f = document.createElement("form"); f.method = "POST"; f.target = "hole";
+                f.action = base + "/api/projects/ID/undo"; const h = document.createElement("iframe"); h.name = "hole";
+                document.body.append(h, f); f.submit(); return new Promise((r) => setTimeout(() => r("sent"), 400)); },
+        };
+        for (const [name, attempt] of Object.entries(tries))
+            out[name] = await attempt().then((v) => v, (e) => "refused");
+        return out;
+    }"""
+    video = ui.live.client.get(f"/api/projects/{identity}").json()["videos"][0]["id"]
+    for host in ("127.0.0.1", "localhost"):
+        code = attack.replace("ID/", f"{identity}/").replace("VIDEO", video)
+        found = evil.evaluate(code, f"http://{host}:{ui.live.port}")
+        assert found["read"] == found["json"] == found["events"] == found["image"] == found["socket"] == "refused"
+        assert found["script"] == "refused"
+        assert found["blind"] in ("opaque0", "refused")
+    evil.set_content(f'<iframe src="{ui.live.address}/" width="900" height="600"></iframe>')
+    evil.wait_for_timeout(500)
+    assert "Krolik" not in (evil.frames[-1].content() if len(evil.frames) > 1 else "")
+    evil.close()
+    site.shutdown()
+    site.server_close()
+    with ProjectFile.open(project) as file:
+        assert history.revision(file) == before
+    ui.errors.clear()
+
+
+def test_the_launch_link_leaves_no_token_in_the_address(ui, project):
+    identity = ui.label(project)
+    assert KEY not in ui.page.url and ui.page.url.endswith(f"#/p/{identity}/label")
+
+
+def test_brightness_and_contrast_change_no_data(ui, project):
+    identity = ui.label(project)
+    before = ui.pixels().mean()
+    ui.page.get_by_label(text("label.brightness")).fill("2")
+    ui.page.wait_for_timeout(100)
+    assert ui.pixels().mean() > before * 1.2
+    assert ui.labels(identity) == {}
+    assert ui.live.client.get(f"/api/projects/{identity}").json()["revision"] == 1
+
+
+def test_the_loupe_and_hiding_last_as_long_as_their_keys(ui, project):
+    ui.label(project)
+    ui.click(30, 20)
+    ui.saved()
+    ui.page.mouse.move(*ui.spot(64, 32))
+    ui.page.keyboard.press("Escape")  # a key shows where the focus is
+    ui.page.wait_for_timeout(100)
+    plain = ui.pixels()
+    for key in ("z", "h"):
+        ui.page.keyboard.down(key)
+        ui.page.wait_for_timeout(100)
+        assert not np.array_equal(ui.pixels(), plain), key
+        ui.page.keyboard.up(key)
+        ui.page.wait_for_timeout(100)
+        assert np.array_equal(ui.pixels(), plain), key
+
+
+def test_a_cyrillic_project_of_several_videos(ui, tmp_path):
+    folder = tmp_path / "Опыт №1"
+    folder.mkdir()
+    for name, frames in (("утро.mp4", 20), ("вечер.mp4", 30)):
+        write_clip(folder / name, VARIANTS["plain"], frames)
+    project = project_for(folder / "утро.mp4")
+    import krolik as package
+
+    with package.open(project) as opened:
+        opened.add(folder / "вечер.mp4")
+        opened.mark("вечер.mp4", [3])
+        opened.mark("утро.mp4", [7])
+    ui.label(project)
+    shown = ui.page.locator(".bar select")
+    names = set()
+    for _ in range(2):
+        names.add(shown.locator("option:checked").inner_text())
+        ui.page.keyboard.press("Space")
+        ui.page.wait_for_timeout(500)
+    assert names == {"утро.mp4", "вечер.mp4"}
