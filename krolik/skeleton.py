@@ -116,8 +116,10 @@ class Skeleton:
 
 
 # Told apart with every kind of colour vision: Okabe and Ito (2008), then the muted scheme of Paul Tol (2021).
-SAFE_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#88ccee", "#999933",
-               "#882255", "#44aa99", "#ddcc77", "#aa4499", "#117733", "#cc6677", "#332288")  # fmt: skip
+SAFE_COLORS: tuple[str, ...] = (
+    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#88ccee", "#999933", "#882255",
+    "#44aa99", "#ddcc77", "#aa4499", "#117733", "#cc6677", "#332288",
+)  # fmt: skip
 
 
 def palette(count: int) -> list[str]:

@@ -11,6 +11,7 @@ FILE_LINES, BODY_LINES, PARAMETERS = 500, 60, 7
 
 WIDE = {
     "cli/*": "a command's parameters are its options",
+    "api.py:select": "the verb offers what the command offers",
     "api.py:train": "the verb offers what the command offers",
     "api.py:predict": "the verb offers what the command offers",
     "api.py:evaluate": "the verb offers what the command offers",

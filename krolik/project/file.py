@@ -19,7 +19,7 @@ from pathlib import Path
 
 from krolik.errors import Conflict, InvalidProject, InvalidSetting, KrolikError, NotFound, StorageError
 from krolik.files import discard, storage_error
-from krolik.project.migrate import migrate
+from krolik.project.migrate import is_older, migrate
 from krolik.skeleton import Skeleton
 
 SUFFIX = ".krolik"
@@ -79,6 +79,9 @@ class ProjectFile:
             try:
                 if path.stat().st_size <= CHECKED_BYTES:
                     _check(connection, path, "quick_check(3)")
+                if read_only and is_older(connection):
+                    connection = _in_memory(connection)  # where it can be brought up to date, for looking
+                    migrate(connection, path)
                 if not read_only:
                     migrate(connection, path)
             except BaseException:
@@ -177,6 +180,13 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.backup(copy)
+    connection.close()
+    return copy
 
 
 def _check(connection: sqlite3.Connection, path: Path, pragma: str) -> None:

@@ -19,6 +19,11 @@ def newest() -> int:
     return migrations()[-1][0]
 
 
+def is_older(connection: sqlite3.Connection) -> bool:
+    """Whether the file lacks a migration."""
+    return connection.execute("PRAGMA user_version").fetchone()[0] < newest()
+
+
 def migrate(connection: sqlite3.Connection, path: object) -> None:
     """Applies what is missing. Raises InvalidProject for a file that a newer version of the program has written."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]

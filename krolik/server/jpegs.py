@@ -16,6 +16,7 @@ from krolik.video import Frame, Video
 QUALITY = 88
 REACH = 24  # decoding on is cheaper than seeking when the wanted frame is at most so far ahead
 BACK = 8  # frames kept on a step back: the one before is likely wanted next
+BEFORE = 2  # frames before the wanted one that are kept on a jump, as they are decoded anyway
 CACHE_BYTES = 256 << 20
 
 
@@ -38,6 +39,28 @@ class JpegCache:
             self._pictures[key] = picture
             while self._bytes > self._limit:
                 self._bytes -= len(self._pictures.popitem(last=False)[1])
+
+
+class Traffic:
+    """Who decodes now, when several videos' threads share few cores: display copies before originals, both before
+    pictures that are only fetched ahead."""
+
+    COPY, WANTED, AHEAD = 0, 1, 2
+    LONGEST_SECONDS = 0.3  # nobody waits for others longer than this at a time
+
+    def __init__(self):
+        self._waiting = [0, 0, 0]
+        self._change = threading.Condition()
+
+    def add(self, level: int, count: int) -> None:
+        with self._change:
+            self._waiting[level] += count
+            self._change.notify_all()
+
+    def give_way(self, level: int) -> None:
+        """Waits while somebody waits for something more urgent."""
+        with self._change:
+            self._change.wait_for(lambda: not any(self._waiting[:level]), self.LONGEST_SECONDS)
 
 
 def encode(rgb: np.ndarray, width: int | None) -> bytes:
@@ -63,10 +86,21 @@ class _Wish:
 
 
 class FrameServer:
-    """Serves one video. `open_video` is called in the thread that decodes; errors reach whoever waits."""
+    """Serves one video. `open_video` is called in the thread that decodes; errors reach whoever waits.
 
-    def __init__(self, name: str, open_video: Callable[[], Video], cache: JpegCache):
+    level: where it stands in the `traffic` that it shares with others (Traffic.COPY or Traffic.WANTED).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_video: Callable[[], Video],
+        cache: JpegCache,
+        traffic: Traffic | None = None,
+        level: int = Traffic.WANTED,
+    ):
         self._name, self._open, self._cache = name, open_video, cache
+        self._traffic, self._level = traffic or Traffic(), level
         self._wishes: list[_Wish] = []
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -84,9 +118,12 @@ class FrameServer:
             if wish is None:
                 wish = _Wish(index, width, urgent)
                 self._wishes.append(wish)
+                self._traffic.add(self._level_of(wish), 1)
             else:
                 wish.waiting += 1
+                self._traffic.add(self._level_of(wish), -1)
                 wish.urgent |= urgent
+                self._traffic.add(self._level_of(wish), 1)
                 self._wishes.append(self._wishes.pop(self._wishes.index(wish)))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"frames of {self._name}", daemon=True)
@@ -97,17 +134,27 @@ class FrameServer:
     def _abandon(self, wish: _Wish) -> None:
         with self._change:
             wish.waiting -= 1
-            if wish.waiting == 0 and wish in self._wishes:
-                self._wishes.remove(wish)
+            if wish.waiting == 0 and self._drop(wish):
                 wish.picture.cancel()
+
+    def _drop(self, wish: _Wish) -> bool:
+        """Takes a wish out of the list; whether it was in it."""
+        if wish not in self._wishes:
+            return False
+        self._wishes.remove(wish)
+        self._traffic.add(self._level_of(wish), -1)
+        return True
+
+    def _level_of(self, wish: _Wish) -> int:
+        return self._level if wish.urgent else Traffic.AHEAD
 
     def close(self) -> None:
         """Ends the thread; whoever waits is told."""
         with self._change:
             self._closed = True
-            for wish in self._wishes:
+            for wish in list(self._wishes):
+                self._drop(wish)
                 wish.picture.set_exception(Cancelled("the video was closed", self._name, code="cancelled"))
-            self._wishes.clear()
             self._change.notify()
             thread = self._thread
         if thread is not None:
@@ -126,8 +173,11 @@ class FrameServer:
             return min(self._wishes, key=lambda w: (w.index < position, abs(w.index - position)))
 
     def _superseded(self, wish: _Wish) -> bool:
+        """Whether something newer goes first; the wish stays in the list unless nobody waits for it."""
         with self._change:
-            return self._closed or wish.waiting == 0
+            newer = self._wishes[self._wishes.index(wish) + 1 :] if wish in self._wishes else []
+            urgent = self._wishes if not wish.urgent else newer
+            return self._closed or wish.waiting == 0 or any(w.urgent for w in urgent)
 
     def _work(self) -> None:
         walk: _Walk | None = None
@@ -151,8 +201,7 @@ class FrameServer:
 
     def _settle(self, wish: _Wish, result: bytes | Exception) -> None:
         with self._change:
-            if wish in self._wishes:
-                self._wishes.remove(wish)
+            self._drop(wish)
             if wish.picture.set_running_or_notify_cancel() if not wish.picture.done() else False:
                 if isinstance(result, bytes):
                     wish.picture.set_result(result)
@@ -166,6 +215,7 @@ class FrameServer:
             return known
         passed: list[tuple[int, Frame]] = []
         for index, frame in walk.to(wish.index):
+            self._traffic.give_way(self._level_of(wish))
             if index == wish.index:
                 if frame is None:
                     raise InvalidFile(f"frame {index} cannot be decoded", self._name, code="undecodable", frame=index)
@@ -175,8 +225,8 @@ class FrameServer:
                 for earlier, kept in reversed(passed):
                     self._encode(earlier, kept, wish.width)
                 return picture
-            if frame is not None and walk.stepping_back:
-                passed = [*passed[-BACK + 1 :], (index, frame)]
+            if frame is not None and walk.kept:
+                passed = [*passed[-walk.kept + 1 :], (index, frame)] if walk.kept > 1 else [(index, frame)]
             if self._superseded(wish):
                 return None
         raise InvalidFile(f"frame {wish.index} cannot be decoded", self._name, code="undecodable", frame=wish.index)
@@ -194,15 +244,16 @@ class _Walk:
         self._video = video
         self._frames: Iterator[tuple[int, Frame | None]] | None = None
         self.position = 0  # the frame that comes next
-        self.stepping_back = False
+        self.kept = 0  # how many of the frames that are passed on the way are worth keeping
 
     def to(self, index: int) -> Iterator[tuple[int, Frame | None]]:
         """Frames up to the wanted one; before it come those that the decoder passes anyway."""
         reach = REACH if self._video.index is not None else 1
-        self.stepping_back = False
+        self.kept = 0
         if self._frames is None or not self.position <= index < self.position + reach:
-            self.stepping_back = self._video.index is not None and 0 < self.position - index <= 2 * BACK
-            self._start(self._first_kept(index) if self.stepping_back else index)
+            if self._video.index is not None:
+                self.kept = BACK if 0 < self.position - index <= 2 * BACK else BEFORE
+            self._start(self._first_kept(index))
         assert self._frames is not None
         while self.position <= index:
             number, frame = next(self._frames, (index, None))
@@ -210,11 +261,12 @@ class _Walk:
             yield number, frame
 
     def _first_kept(self, index: int) -> int:
-        """Where to begin so that the frames just before are decoded too, without decoding a group more for them."""
-        assert self._video.index is not None
+        """Where to begin so that the frames just before are seen too, without decoding a group more for them."""
+        if self._video.index is None:
+            return index
         keys = self._video.index.keyframes
         key = int(keys[max(0, np.searchsorted(keys, index, side="right") - 1)]) if len(keys) else 0
-        return max(key, index - BACK, 0)
+        return max(key, index - self.kept, 0)
 
     def _start(self, index: int) -> None:
         if self._frames is not None:

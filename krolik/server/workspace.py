@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from krolik.actions.labelling import keep_frame
@@ -17,13 +17,14 @@ from krolik.poses import FrameKey
 from krolik.project import ProjectFile, labels, videos
 from krolik.project.videos import VideoRecord
 from krolik.server import proxy
-from krolik.server.jpegs import FrameServer, JpegCache
+from krolik.server.jpegs import FrameServer, JpegCache, Traffic
 from krolik.server.overview import Overviews
 from krolik.server.places import Places
 from krolik.server.tasks import Task, Tasks
 from krolik.video import Video
 
 RECENT = 12
+QUIET_SECONDS = 2.0  # without an edit before pixels are kept
 
 
 def identity_of(path: Path) -> str:
@@ -34,9 +35,9 @@ def identity_of(path: Path) -> str:
 class Opened:
     """An open project with the decoders of its videos."""
 
-    def __init__(self, file: ProjectFile, cache: JpegCache):
+    def __init__(self, file: ProjectFile, cache: JpegCache, traffic: Traffic):
         self.id, self.file, self._cache = identity_of(file.path), file, cache
-        self.overviews = Overviews(file)
+        self.overviews, self._traffic = Overviews(file), traffic
         self._servers: dict[str, FrameServer] = {}
         self._lock = threading.Lock()
         self._to_keep = threading.Event()
@@ -46,7 +47,7 @@ class Opened:
 
     def frames(self, record: VideoRecord) -> FrameServer:
         """The frame server of a video."""
-        return self._server(f"{self.id}/{record.id}", lambda: videos.open_record(self.file, record))
+        return self._server(f"{self.id}/{record.id}", lambda: videos.open_record(self.file, record), Traffic.WANTED)
 
     def proxy_frames(self, record: VideoRecord) -> FrameServer | None:
         """The frame server of a video's display copy, where there is one."""
@@ -57,15 +58,15 @@ class Opened:
             if copy is None:
                 return None
             copy.close()
-        return self._server(name, lambda: _opened(path, record.frames))
+        return self._server(name, lambda: _opened(path, record.frames), Traffic.COPY)
 
     def proxy_path(self, record: VideoRecord) -> Path:
         return proxy.place(cache_folder(), record.fingerprint)
 
-    def _server(self, name: str, open_video) -> FrameServer:
+    def _server(self, name: str, open_video: Callable[[], Video], level: int) -> FrameServer:
         with self._lock:
             if name not in self._servers:
-                self._servers[name] = FrameServer(name, open_video, self._cache)
+                self._servers[name] = FrameServer(name, open_video, self._cache, self._traffic, level)
             return self._servers[name]
 
     def forget_video(self, record: VideoRecord) -> None:
@@ -83,8 +84,9 @@ class Opened:
     def _keep_pixels(self) -> None:
         while not self.closed:
             self._to_keep.wait()
-            time.sleep(0.3)  # the next click matters more
             self._to_keep.clear()
+            while self._to_keep.wait(QUIET_SECONDS) and not self.closed:  # the next click matters more
+                self._to_keep.clear()
             hopeless: set[str] = set()
             while (key := self._next_to_keep(hopeless)) is not None:
                 if not self._keep(key):
@@ -125,7 +127,7 @@ class Workspace:
     def __init__(self, roots: Sequence[Path]):
         self.places = Places(roots)
         self.tasks = Tasks()
-        self._cache = JpegCache()
+        self._cache, self._traffic = JpegCache(), Traffic()
         self._opened: dict[str, Opened] = {}
         self._lock = threading.RLock()
 
@@ -134,7 +136,7 @@ class Workspace:
         identity = identity_of(path)
         with self._lock:
             if identity not in self._opened:
-                self._opened[identity] = Opened(ProjectFile.open(path.resolve()), self._cache)
+                self._opened[identity] = Opened(ProjectFile.open(path.resolve()), self._cache, self._traffic)
             self.places.allow(path.resolve().parent)
         self._remember(path)
         return self._opened[identity]

@@ -117,8 +117,10 @@ def test_the_commands(krolik, project):  # noqa: F811
     assert krolik("mark", path, "a.mp4", "7-9").code == 0
     assert krolik("mark", path, "a.mp4", "7-9", "--remove").out == "3 frames unselected\n"
     for arguments, text in [
-        (("select", path, "-n", 0), "0 frames cannot be selected"), (("select", path, "--strategy", "x"), "no strategy"),
-        (("select", path, "--quota", "b"), "names no video and count"), (("select", path, "c.mp4"), "no video is named"),
+        (("select", path, "-n", 0), "0 frames cannot be selected"),
+        (("select", path, "--strategy", "x"), "no strategy"),
+        (("select", path, "--quota", "b"), "names no video and count"),
+        (("select", path, "c.mp4"), "no video is named"),
         (("mark", path, "a.mp4"), "no frames are named"), (("mark", path, "a.mp4", "x"), "names no frames"),
         (("select", path, "--range", "9:3"), "holds no frames"),
     ]:  # fmt: skip

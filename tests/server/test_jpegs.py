@@ -54,6 +54,13 @@ def test_nobody_waits_for_what_was_given_up(server):
     assert shown(server.request(3, None, True)[0].result(30)) == 3
 
 
+def test_giving_up_takes_nothing_from_others(server):
+    pictures = [server.request(i % 60, None, True) for i in range(0, 240, 7)]
+    for _, abandon in pictures[::2]:
+        abandon()
+    assert [shown(p.result(30)) for p, _ in pictures[1::2]] == [i % 60 for i in range(0, 240, 7)][1::2]
+
+
 def test_errors_reach_who_waits(tmp_path):
     path = tmp_path / "gone.mp4"
     found = FrameServer("gone", lambda: open_video(path), JpegCache())

@@ -155,6 +155,25 @@ def test_a_frame_outside_the_video_is_refused(page, frame):
     assert page.client.get(f"/api/projects/nothing/videos/{page.video}/frames/0").status_code == 404
 
 
+def test_a_picture_that_one_gives_up_still_reaches_the_other(page, live, project):
+    """Two ask for the same picture, one goes away before it is there."""
+    opened = live.workspace.open(project)
+    server = opened.frames(videos.record(opened.file, page.video))
+    hold = threading.Event()
+    walk, server._open = server._open, lambda: hold.wait(10) and walk()
+    found = []
+    second = threading.Thread(target=lambda: found.append(page.client.get(f"{page.at}/frames/33").status_code))
+    with pytest.raises(httpx.ReadTimeout):
+        other = httpx.Client(base_url=live.address, headers=page.client.headers, timeout=0.3)
+        second.start()
+        other.get(f"{page.at}/frames/33")
+    other.close()
+    time.sleep(0.3)  # the server has noticed
+    hold.set()
+    second.join(10)
+    assert found == [200]
+
+
 def test_reading_changes_nothing(page):
     page.edit(5, put({0: (3, 1, 1)}))
     before = page.get("").json()["revision"]

@@ -147,7 +147,9 @@ class Ui:
         video = self.live.client.get(base).json()["videos"][0]
         frames = {}
         for start in range(0, video["frames"], 256):
-            stretch = self.live.client.get(f"{base}/videos/{video['id']}/labels?start={start}&stop={start + 256}").json()
+            stretch = self.live.client.get(
+                f"{base}/videos/{video['id']}/labels?start={start}&stop={start + 256}"
+            ).json()
             frames |= {int(k): v for k, v in stretch["frames"].items()}
         return frames
 

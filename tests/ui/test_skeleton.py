@@ -26,7 +26,7 @@ def names(ui, identity) -> list[str]:
 
 def wait_names(ui, expected: list[str]) -> None:
     ui.page.wait_for_function(
-        "names => JSON.stringify([...document.querySelectorAll('input.name')].map(i => i.value)) === JSON.stringify(names)",
+        "names => [...document.querySelectorAll('input.name')].map(i => i.value).join('|') === names.join('|')",
         arg=expected,
     )
 
@@ -38,7 +38,6 @@ def test_rename_reorder_delete_add_and_undo(ui, project):
     page.locator("input.name").first.fill("нос 🐇")
     page.keyboard.press("Tab")
     wait_names(ui, ["нос 🐇", *before[1:]])
-    page.get_by_role("button", name=text("skeleton.down").pattern.split("|")[0].replace("\\{name\\}", "")).first
     page.locator("table tbody tr").first.get_by_role("button").nth(1).click()  # down
     wait_names(ui, [before[1], "нос 🐇", *before[2:]])
     page.locator("table tbody tr").nth(2).get_by_role("button").nth(2).click()  # delete right_ear

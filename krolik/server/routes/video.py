@@ -64,7 +64,8 @@ async def picture(
         jpeg = kept
     finally:
         if not waiting.done():
-            waiting.cancel()
+            # not cancelled itself: somebody else may wait for the same picture
+            waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             abandon()
     # the address carries the content's fingerprint, so it never means another picture
     return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=31536000, immutable"})

@@ -18,7 +18,7 @@ export function layer(canvas: HTMLCanvasElement, width: number, height: number):
 
 export function drawFrame({ context }: Layer, bitmap: ImageBitmap, size: Size, view: View) {
   context.imageSmoothingEnabled = view.scale * (size[0] / bitmap.width) < 3;
-  context.imageSmoothingQuality = "high";
+  context.imageSmoothingQuality = "medium";
   context.drawImage(bitmap, view.x, view.y, size[0] * view.scale, size[1] * view.scale);
 }
 

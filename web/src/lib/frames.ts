@@ -4,6 +4,7 @@ import { problemOf, Refused, type Video } from "./api";
 const KEPT = 24; // decoded pictures; one of 1080p takes 8 MB
 const AHEAD = 8;
 const BEHIND = 2;
+const GIVEN_UP = 499; // the server's word for a picture that nobody waited for
 const MOST_FETCHES = 4; // a browser opens six connections to a host
 
 export type Quality = "exact" | "preview";
@@ -11,10 +12,23 @@ export type Quality = "exact" | "preview";
 export class FrameStore {
   private kept = new Map<number, ImageBitmap>();
   private fetching = new Map<number, { controller: AbortController; picture: Promise<ImageBitmap> }>();
+  /** What is on the screen: it may be drawn again at any moment. */
+  showing: ImageBitmap | null = null;
   private base: string;
+  private centre = 0;
+  private width: number | null = null;
+  private direction: 1 | -1 = 1;
 
   constructor(project: string, public video: Video) {
     this.base = `/api/projects/${project}/videos/${video.id}/frames/`;
+  }
+
+  /** Pictures no wider than this from now on (null: as wide as the video); whether that is another width. */
+  setWidth(width: number | null): boolean {
+    if (width === this.width) return false;
+    this.width = width;
+    this.close();
+    return true;
   }
 
   /** A decoded picture that is here already. */
@@ -27,6 +41,11 @@ export class FrameStore {
     return found;
   }
 
+  /** Whether the exact picture is being fetched. */
+  isComing(index: number): boolean {
+    return this.fetching.has(index);
+  }
+
   /** The exact picture of a frame. */
   get(index: number, ahead = false): Promise<ImageBitmap> {
     const found = this.ready(index);
@@ -34,13 +53,17 @@ export class FrameStore {
     const known = this.fetching.get(index);
     if (known) return known.picture;
     const controller = new AbortController();
-    const picture = this.fetch(`${index}?v=${this.video.fingerprint}${ahead ? "&ahead=true" : ""}`, controller.signal)
+    const width = this.width ? `&width=${this.width}` : "";
+    const path = `${index}?v=${this.video.fingerprint}${width}${ahead ? "&ahead=true" : ""}`;
+    const picture = this.fetch(path, controller.signal)
       .then((bitmap) => {
-        if (!bitmap) throw new Error("no picture");
+        if (!bitmap || width !== (this.width ? `&width=${this.width}` : "")) throw new DOMException("late", "AbortError");
         this.keep(index, bitmap);
         return bitmap;
       })
-      .finally(() => this.fetching.delete(index));
+      .finally(() => {
+        if (this.fetching.get(index)?.controller === controller) this.fetching.delete(index);
+      });
     this.fetching.set(index, { controller, picture });
     return picture;
   }
@@ -67,6 +90,7 @@ export class FrameStore {
       throw new Refused({ code: "offline", message: "", values: {} }, 0);
     }
     if (answer.status === 204) return null;
+    if (answer.status === GIVEN_UP) throw new DOMException("given up", "AbortError");
     if (!answer.ok) throw new Refused(await problemOf(answer), answer.status);
     return createImageBitmap(await answer.blob());
   }
@@ -75,22 +99,29 @@ export class FrameStore {
     this.kept.set(index, bitmap);
     while (this.kept.size > KEPT) {
       const oldest = this.kept.keys().next().value!;
-      this.kept.get(oldest)!.close();
+      this.discard(this.kept.get(oldest)!);
       this.kept.delete(oldest);
     }
   }
 
   /** Fetches the neighbours of a frame; what lies far from it is given up. */
   prefetch(index: number, direction: 1 | -1) {
+    this.centre = index;
+    this.direction = direction;
     for (const [other, { controller }] of this.fetching)
       if (Math.abs(other - index) > 2 * AHEAD) controller.abort();
+    this.more();
+  }
+
+  private more() {
+    const { centre, direction } = this;
     const wanted = [];
-    for (let i = 1; i <= AHEAD; i++) wanted.push(index + direction * i);
-    for (let i = 1; i <= BEHIND; i++) wanted.push(index - direction * i);
+    for (let i = 1; i <= AHEAD; i++) wanted.push(centre + direction * i);
+    for (let i = 1; i <= BEHIND; i++) wanted.push(centre - direction * i);
     for (const other of wanted) {
       if (this.fetching.size >= MOST_FETCHES) return;
       if (other < 0 || other >= this.video.frames || this.kept.has(other) || this.fetching.has(other)) continue;
-      this.get(other, true).then(() => this.prefetch(index, direction), () => {});
+      this.get(other, true).then(() => this.more(), () => {});
     }
   }
 
@@ -101,7 +132,12 @@ export class FrameStore {
 
   close() {
     this.abort();
-    for (const bitmap of this.kept.values()) bitmap.close();
+    this.fetching.clear();
+    for (const bitmap of this.kept.values()) this.discard(bitmap);
     this.kept.clear();
+  }
+
+  private discard(bitmap: ImageBitmap) {
+    if (bitmap !== this.showing) bitmap.close();
   }
 }

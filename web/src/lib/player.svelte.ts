@@ -4,6 +4,7 @@ import { Refused, type Video } from "./api";
 import { FrameStore } from "./frames";
 import { complain } from "./toasts.svelte";
 
+const NARROW = 1280; // a width that the server offers
 const FAR = 24; // a longer way is a jump: what is being fetched is given up for it
 
 export class Player {
@@ -36,7 +37,8 @@ export class Player {
   go(frame: number, preview = false) {
     const to = Math.max(0, Math.min(this.video.frames - 1, Math.round(frame)));
     if (!preview) performance.mark("krolik-go", { detail: to });
-    if (to !== this.wanted) this.direction = to > this.wanted ? 1 : -1;
+    // after a jump, forward is the cheaper guess: decoders only go forward
+    if (to !== this.wanted) this.direction = to < this.wanted && this.wanted - to <= FAR ? -1 : 1;
     this.wanted = to;
     this.preview = preview;
     this.failure = null;
@@ -49,8 +51,16 @@ export class Player {
     void this.pump();
   }
 
+  /** How many pixels wide the picture is on the screen: more than that need not be fetched. */
+  setDisplayWidth(pixels: number) {
+    const width = pixels <= NARROW && this.video.size[0] > NARROW ? NARROW : null;
+    if (!this.store.setWidth(width) || this.shown < 0) return;
+    this.exact = false;
+    void this.pump();
+  }
+
   private show(frame: number, bitmap: ImageBitmap, exact: boolean) {
-    this.bitmap = bitmap;
+    this.bitmap = this.store.showing = bitmap;
     this.shown = frame;
     this.exact = exact;
     performance.mark("krolik-shown", { detail: frame });
@@ -79,17 +89,13 @@ export class Player {
   }
 
   private async fetchExact(frame: number) {
-    const exact = this.store.get(frame);
-    if (this.shown !== frame && Math.abs(frame - this.shown) > 1) {
-      // on a jump the display copy is usually there first
-      void this.store.quick(frame, this.controller.signal).then(
-        (bitmap) => {
-          if (bitmap && this.wanted === frame && this.shown !== frame) this.show(frame, bitmap, false);
-        },
-        () => {},
-      );
+    if (this.shown !== frame && Math.abs(frame - this.shown) > 1 && !this.store.isComing(frame)) {
+      // on a jump the display copy is there first, and sooner when nothing else is decoded meanwhile
+      const copy = await this.store.quick(frame, this.controller.signal);
+      if (this.wanted !== frame) return;
+      if (copy) this.show(frame, copy, false);
     }
-    const bitmap = await exact;
+    const bitmap = await this.store.get(frame);
     // a picture that came late is still shown while the way goes on, but never after the wanted one
     if (this.wanted === frame || this.shown !== this.wanted) this.show(frame, bitmap, true);
   }
