@@ -4,12 +4,17 @@ import importlib.util
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 import krolik as package
 from krolik.cli.main import COMMANDS
+from krolik.demonstration.show import label_exactly
+from krolik.project import ProjectFile
 from krolik.training.splits import RULES
 from tests.cli.conftest import QUICK, krolik, trained  # noqa: F401 (fixtures)
 
@@ -81,16 +86,33 @@ def test_the_readme_s_commands_run(readme, krolik, rabbit, tmp_path, monkeypatch
     dlc_project(tmp_path / "my-dlc-project", rabbit)
     shutil.copy(rabbit[0], tmp_path / "rabbit.mp4")
     lines = commands(readme)
-    assert [line[0] for line in lines[:3]] == ["import", "train", "run"]
+    assert [line[0] for line in lines[:3]] == ["ui", "train", "run"]
     for line in lines:
+        if line[0] == "ui":
+            open_and_label(line, rabbit)
+            continue
         quick = [*line[: line.index("--budget")], *QUICK] if line[0] == "train" else line
         done = krolik(*quick)
         assert done.code == 0, f"krolik {shlex.join(quick)}: {done.err}"
     made = {p.name for p in tmp_path.iterdir()}
-    assert {"rabbits.krolik", "results", "worst", "rabbit.csv", "annotated.mp4", "rabbit.onnx"} <= made
+    assert {"rabbit.krolik", "rabbits.krolik", "results", "worst", "rabbit.csv", "annotated.mp4", "rabbit.onnx"} <= made
     assert {p.name for p in (tmp_path / "results").iterdir()} == {
         "rabbit_annotated.mp4", "rabbit.csv", "rabbit.json", "rabbit.h5",
     }  # fmt: skip
+
+
+def open_and_label(line: list[str], rabbit) -> None:
+    """What the README's first line opens, asked for its page; the labels that a person then makes there."""
+    command = [sys.executable, "-m", "krolik", *line, "--no-browser", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        link = re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+", server.stdout.readline())
+        assert link is not None
+        with httpx.Client(follow_redirects=True) as client:
+            assert "<title>Krolik</title>" in client.get(link[0]).text
+        server.terminate()
+    with ProjectFile.open("rabbit.krolik") as file:
+        label_exactly(file, Path("rabbit.mp4"), rabbit[1], 6)
 
 
 def test_the_readme_s_python_runs(trained, rabbit, tmp_path, monkeypatch):  # noqa: F811
@@ -102,6 +124,14 @@ def test_the_readme_s_python_runs(trained, rabbit, tmp_path, monkeypatch):  # no
     assert 'budget="5m"' in code
     exec(compile(code.replace('budget="5m"', quick), "README.md", "exec"), {})
     assert (tmp_path / "annotated.mp4").exists()
+
+
+def test_pages_in_both_languages_have_the_same_parts():
+    """The Russian pages are as long as the English ones: headings, pictures, lists."""
+    for page in ("README.md", "docs/ui.md"):
+        english, russian = ((ROOT / page.replace(".md", suffix)).read_text("utf-8") for suffix in (".md", ".ru.md"))
+        for mark in (r"^## ", r"^- \*\*", r"!\["):
+            assert len(re.findall(mark, english, re.M)) == len(re.findall(mark, russian, re.M)), (page, mark)
 
 
 def test_both_readmes_have_the_same_commands():

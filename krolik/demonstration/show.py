@@ -27,6 +27,7 @@ from krolik.skeleton import template
 from krolik.training.budget import Budget
 from krolik.training.plan import Settings
 from krolik.video import VideoFile
+from krolik.video.source import content_fingerprint
 from krolik.video.writer import VideoWriter
 
 FRAMES = 300
@@ -68,7 +69,7 @@ def label_exactly(file: ProjectFile, path: Path, truth: Truth, every: int) -> li
     """Adds the video and labels every so many frames: what is seen has its place, what is hidden is absent."""
     bones = labels.skeleton(file)
     with VideoFile(path) as video:
-        record = videos.describe(file, video)
+        record = videos.find(file, content_fingerprint(path)) or videos.describe(file, video)
         chosen = list(range(0, len(video), every))
         frames, pixels = [], []
         for i in chosen:

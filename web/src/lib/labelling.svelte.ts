@@ -33,6 +33,8 @@ export class Labelling {
   private lastShape: Animal | null = null;
   private clipboard: Animal[] | null = null;
   private animalsBefore = 1;
+  private arriving: Promise<void> = Promise.resolve();
+  private begun = false; // the person asked for a new animal
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
@@ -98,8 +100,17 @@ export class Labelling {
     clearTimeout(this.timer);
     this.player.go(frame, preview);
     if (preview) return;
-    await this.learn(this.player.wanted);
-    this.arrive();
+    const frame = this.player.wanted;
+    this.arriving = this.learn(frame).then(() => {
+      if (frame === this.player.wanted) this.arrive();
+    });
+    await this.arriving;
+  }
+
+  /** Does something once the labels of the frame on the screen are known: no click or key is lost before. */
+  whenKnown(act: () => unknown) {
+    if (this.document !== undefined || !this.player.settled) act();
+    else void this.arriving.then(act);
   }
 
   /** Fetches the labels around a frame unless they are known. */
@@ -132,6 +143,7 @@ export class Labelling {
   private arrive() {
     const document = this.documentOf(this.player.wanted);
     const first = document?.instances[0];
+    this.begun = false;
     if (this.mode === "loop" && this.keypoint >= 0) {
       this.animal = first?.id ?? operationName().slice(0, 8);
       this.armed = first?.points[this.keypoint] === undefined;
@@ -157,8 +169,9 @@ export class Labelling {
     await this.learn(Math.max(0, this.player.wanted), true);
     // an animal that somebody else began on this frame is the one to go on with
     const first = this.animals[0];
-    if (first && !this.current && !Object.keys(first.points).includes(String(this.keypoint))) this.animal = first.id;
-    else if (first && !this.current && this.animals.length >= this.animalsBefore) this.choose(first.id);
+    if (!first || this.current || this.begun) return;
+    this.animal = first.id;
+    if (first.points[this.keypoint]) this.armed = false;
   }
 
   saved(frame: number, document: Document | null) {
@@ -292,12 +305,14 @@ export class Labelling {
   }
 
   newAnimal() {
+    this.begun = true;
     this.animal = operationName().slice(0, 8);
     this.keypoint = this.keypoints[0]?.id ?? -1;
     this.armed = true;
   }
 
   choose(animal?: string) {
+    this.begun = false;
     this.animal = animal ?? operationName().slice(0, 8);
     this.armed = animal === undefined;
   }

@@ -19,7 +19,7 @@ export class Project {
   onTouched: ((touched: [string, string][], revision: number) => void) | null = null;
   onTaskDone: ((task: Task) => void) | null = null;
   private stop = () => {};
-  private refreshing = false;
+  private refreshing: Promise<void> | null = null;
   private stale = false;
 
   private constructor(public id: string) {}
@@ -62,10 +62,13 @@ export class Project {
   }
 
   /** Loads the snapshot and overview anew; calls while one is under way are joined into one more. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
     this.stale = true;
-    if (this.refreshing) return;
-    this.refreshing = true;
+    this.refreshing ??= this.reload().finally(() => (this.refreshing = null));
+    return this.refreshing;
+  }
+
+  private async reload() {
     try {
       while (this.stale) {
         this.stale = false;
@@ -77,8 +80,6 @@ export class Project {
       }
     } catch (error) {
       if (!(error instanceof Refused && error.problem.code === "offline")) complain(error);
-    } finally {
-      this.refreshing = false;
     }
   }
 
