@@ -100,9 +100,9 @@ export class Labelling {
     clearTimeout(this.timer);
     this.player.go(frame, preview);
     if (preview) return;
-    const frame = this.player.wanted;
-    this.arriving = this.learn(frame).then(() => {
-      if (frame === this.player.wanted) this.arrive();
+    const to = this.player.wanted;
+    this.arriving = this.learn(to).then(() => {
+      if (to === this.player.wanted) this.arrive();
     });
     await this.arriving;
   }
