@@ -63,15 +63,11 @@ class Traffic:
             self._change.wait_for(lambda: not any(self._waiting[:level]), self.LONGEST_SECONDS)
 
 
-def encode(rgb: np.ndarray, width: int | None) -> bytes:
-    """(H, W, 3) uint8 RGB as JPEG, made smaller to `width` if it is wider."""
+def encode(frame: Frame, width: int | None) -> bytes:
+    """A frame as JPEG, made smaller to `width` if it is wider."""
     import cv2
 
-    if width is not None and rgb.shape[1] > width:
-        height = max(1, round(rgb.shape[0] * width / rgb.shape[1]))
-        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return data.tobytes()
+    return cv2.imencode(".jpg", frame.bgr(width), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
 
 @dataclass(eq=False)
@@ -232,7 +228,7 @@ class FrameServer:
         raise InvalidFile(f"frame {wish.index} cannot be decoded", self._name, code="undecodable", frame=wish.index)
 
     def _encode(self, index: int, frame: Frame, width: int | None) -> bytes:
-        picture = encode(frame.rgb, width)
+        picture = encode(frame, width)
         self._cache.put((self._name, index, width), picture)
         return picture
 

@@ -68,10 +68,10 @@ def build(source: Path, index: VideoIndex, target: Path) -> Iterator[float]:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number, frame in video.frames():
             if frame is None:  # the page asks for the original then, which says why
-                rgb = np.full((height, width, 3), 128, np.uint8)
+                bgr = np.full((height, width, 3), 128, np.uint8)
             else:
-                rgb = np.asarray(cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-            picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+                bgr = np.asarray(cv2.resize(frame.bgr(width), (width, height)), np.uint8)  # even sides
+            picture = av.VideoFrame.from_ndarray(bgr, format="bgr24")
             picture.pts = number
             container.mux(stream.encode(picture))
             yield number / len(video)

@@ -50,9 +50,28 @@ class Frame:
         if self._decoded is None:
             assert self._rgb is not None
             return self._rgb
-        source = "ITU709" if self._decoded.colorspace == BT709 else "ITU601"
-        converted = self._decoded.reformat(format="rgb24", src_colorspace=source, dst_colorspace=source)
+        return self._converted(self._decoded, "rgb24", (self._decoded.width, self._decoded.height))
+
+    def _converted(self, decoded: VideoFrame, kind: str, size: tuple[int, int]) -> np.ndarray:
+        from av.video.reformatter import Interpolation
+
+        source = "ITU709" if decoded.colorspace == BT709 else "ITU601"
+        shrunk = {} if size == (decoded.width, decoded.height) else {"interpolation": Interpolation.AREA}
+        converted = decoded.reformat(*size, format=kind, src_colorspace=source, dst_colorspace=source, **shrunk)
         return np.ascontiguousarray(np.rot90(converted.to_ndarray(), self._quarter_turns))
+
+    def bgr(self, width: int | None = None) -> np.ndarray:
+        """(h, w, 3) uint8 BGR for looking at; averaged down to `width` where the frame is wider."""
+        import cv2
+
+        full_width, full_height = self.size
+        width = full_width if width is None else min(width, full_width)
+        height = max(1, round(full_height * width / full_width))
+        if self._decoded is None:
+            bgr = cv2.cvtColor(self.rgb, cv2.COLOR_RGB2BGR)
+            return bgr if width == full_width else cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA)
+        size = (height, width) if self._quarter_turns % 2 else (width, height)
+        return self._converted(self._decoded, "bgr24", size)
 
     @cached_property
     def luma(self) -> np.ndarray:

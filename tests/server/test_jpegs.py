@@ -10,7 +10,7 @@ import pytest
 from krolik.errors import KrolikError
 from krolik.server import proxy
 from krolik.server.jpegs import FrameServer, JpegCache, encode
-from krolik.video import VideoFile, open_video
+from krolik.video import Frame, VideoFile, open_video
 from tests.clips import VARIANTS, read_barcode, write_clip
 
 FRAMES = 60
@@ -82,8 +82,23 @@ def test_the_cache_is_bounded():
 def test_a_narrower_picture_is_the_same_picture():
     image = np.zeros((100, 300, 3), np.uint8)
     image[:, 150:] = 250
-    small = cv2.imdecode(np.frombuffer(encode(image, 150), np.uint8), cv2.IMREAD_COLOR)
+    small = cv2.imdecode(np.frombuffer(encode(Frame(image), 150), np.uint8), cv2.IMREAD_COLOR)
     assert small.shape == (50, 150, 3) and small[25, 70].max() < 20 and small[25, 80].min() > 230
+
+
+@pytest.mark.parametrize("name", ["plain", "rotated-90", "yuv444p", "odd-size", "mov-mjpeg"])
+@pytest.mark.parametrize("width", [None, 64])
+def test_the_picture_has_the_frame_s_colours_and_stands_upright(tmp_path, name, width):
+    path = tmp_path / f"clip{VARIANTS[name].suffix}"
+    write_clip(path, VARIANTS[name], 3)
+    with open_video(path) as video:
+        picture = video[1].bgr(width)[..., ::-1].astype(int)
+        expected = video[1].rgb
+    if width is not None and width < expected.shape[1]:
+        size = (width, round(expected.shape[0] * width / expected.shape[1]))
+        expected = cv2.resize(expected, size, interpolation=cv2.INTER_AREA)
+    assert picture.shape == expected.shape
+    assert abs(picture - expected).mean() < 3
 
 
 def test_a_display_copy_has_every_frame_at_its_number(tmp_path):

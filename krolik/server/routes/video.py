@@ -21,6 +21,7 @@ from krolik.server.overview import ghosts, newest_predictions, with_ids
 from krolik.server.routes.context import Project, VideoOf, Work
 from krolik.server.tasks import error_json
 from krolik.server.workspace import Opened
+from krolik.video import Frame
 from krolik.video.images import decode_image
 
 router = APIRouter(prefix="/api/projects/{project}/videos/{video}")
@@ -74,7 +75,7 @@ async def picture(
 def _kept(opened: Opened, key: FrameKey, width: int | None) -> bytes | None:
     """A labelled frame is shown from the project's own pixels when its video is away."""
     data = labels.pixels(opened.file, key)
-    return encode(decode_image(data, key), width) if data else None
+    return encode(Frame(decode_image(data, key)), width) if data else None
 
 
 @router.get("/labels")
