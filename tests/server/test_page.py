@@ -3,8 +3,6 @@
 import gzip
 import re
 
-import pytest
-
 from krolik.server.app import WEB
 
 LARGEST_GZIP = 250_000
@@ -39,21 +37,3 @@ def test_the_page_loads_by_its_own_names(live):
         assert answer.status_code == 200, name
         kind = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.rsplit(".", 1)[1]]
         assert answer.headers["content-type"].split(";")[0] == kind
-
-
-def test_the_built_page_is_that_of_the_sources():
-    """After a change in web/, install again or run `npm --prefix web run build`."""
-    import importlib.util
-    from pathlib import Path
-
-    hook = Path(__file__).parents[2] / "hatch_build.py"
-    if not (hook.parent / "web" / "src").is_dir() or not (WEB / "sources.sha256").exists():
-        pytest.skip("built by hand")
-    if importlib.util.find_spec("hatchling") is None:
-        pytest.skip("the build tool is not installed here")
-    spec = importlib.util.spec_from_file_location("hatch_build", hook)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made = module.WebHook(str(hook.parent), {}, None, None, "", "")
-    assert made.up_to_date()
