@@ -32,7 +32,7 @@ def api_page() -> str:
     from krolik import api
 
     parts = ["# Python", "", "Written by `python docs/generate.py`.", "", "```python", "import krolik", "```"]
-    for name in ("new", "open", "run", "demo", "doctor"):
+    for name in ("new", "open", "ui", "run", "demo", "doctor"):
         parts += entry(f"krolik.{name}", getattr(api, name))
     for name, member in vars(api.Project).items():
         if not name.startswith("_"):

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -106,10 +107,17 @@ def open_and_label(line: list[str], rabbit) -> None:
     command = [sys.executable, "-m", "krolik", *line, "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
-        link = re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+", server.stdout.readline())
+        link = re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+\S*", server.stdout.readline())
         assert link is not None
         with httpx.Client(follow_redirects=True) as client:
             assert "<title>Krolik</title>" in client.get(link[0]).text
+            identity = re.search(r"#/p/(\w+)/label$", link[0])
+            assert identity is not None
+            project = f"{link[0].split('?')[0]}api/projects/{identity[1]}"
+            while client.get(project).json()["tasks"][-1]["status"] == "running":
+                time.sleep(0.05)
+            (lanes,) = client.get(f"{project}/overview").json()["lanes"].values()
+            assert len(lanes["selected"]) == 20
         server.terminate()
     with ProjectFile.open("rabbit.krolik") as file:
         label_exactly(file, Path("rabbit.mp4"), rabbit[1], 6)

@@ -184,7 +184,8 @@ class FrameServer:
                         walk = _Walk(self._open())
                     picture = self._fulfil(walk, wish)
                 except Exception as error:  # noqa: BLE001 (whoever waits gets it)
-                    if isinstance(error, KrolikError) and walk is not None and error.code != "undecodable":
+                    # a damaged frame is passed by; after anything else the file is opened anew
+                    if walk is not None and not (isinstance(error, KrolikError) and error.code == "undecodable"):
                         walk.close()
                         walk = None
                     self._settle(wish, error)
@@ -198,14 +199,15 @@ class FrameServer:
     def _settle(self, wish: _Wish, result: bytes | Exception) -> None:
         with self._change:
             self._drop(wish)
-            if wish.picture.set_running_or_notify_cancel() if not wish.picture.done() else False:
-                if isinstance(result, bytes):
-                    wish.picture.set_result(result)
-                else:
-                    wish.picture.set_exception(result)
+            if wish.picture.done() or not wish.picture.set_running_or_notify_cancel():
+                return
+            if isinstance(result, bytes):
+                wish.picture.set_result(result)
+            else:
+                wish.picture.set_exception(result)
 
     def _fulfil(self, walk: _Walk, wish: _Wish) -> bytes | None:
-        """The picture; None when nobody waits for it any more. Frames just before it are kept on a step back."""
+        """The picture; None when something newer goes first. Frames just before it are kept where that costs little."""
         known = self._cache.get((self._name, wish.index, wish.width))
         if known is not None:
             return known
@@ -222,7 +224,7 @@ class FrameServer:
                     self._encode(earlier, kept, wish.width)
                 return picture
             if frame is not None and walk.kept:
-                passed = [*passed[-walk.kept + 1 :], (index, frame)] if walk.kept > 1 else [(index, frame)]
+                passed = [*passed, (index, frame)][-walk.kept :]
             if self._superseded(wish):
                 return None
         raise InvalidFile(f"frame {wish.index} cannot be decoded", self._name, code="undecodable", frame=wish.index)

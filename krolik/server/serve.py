@@ -14,7 +14,7 @@ import typer
 
 from krolik.actions.adding import add_videos
 from krolik.errors import InvalidSetting, NotFound
-from krolik.project import ProjectFile
+from krolik.project import ProjectFile, history
 from krolik.project.file import SUFFIX
 from krolik.server.app import create_app
 from krolik.server.places import VIDEOS
@@ -35,7 +35,10 @@ def serve(path: Path | None, port: int, browser: bool, roots: Sequence[Path]) ->
     workspace = Workspace([Path.cwd(), Path.home(), *roots])
     start = "/"
     if path is not None:
-        start = f"/#/p/{workspace.open(project_for(path)).id}/label"
+        opened = workspace.open(project_for(path))
+        if history.revision(opened.file) == 1:  # nothing but its video was added yet
+            workspace.select_first(opened)
+        start = f"/#/p/{opened.id}/label"
     listener = listen(port)
     port = listener.getsockname()[1]
     guard = create_app(workspace, port)

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from krolik import defaults
 from krolik.actions.labelling import keep_frame
+from krolik.actions.selecting import select
 from krolik.errors import KrolikError, NotFound, StorageError
 from krolik.files import replacing
 from krolik.folders import cache_folder, state_folder
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, labels, videos
 from krolik.project.videos import VideoRecord
+from krolik.sampling import Wish
 from krolik.server import proxy
 from krolik.server.jpegs import FrameServer, JpegCache, Traffic
 from krolik.server.overview import Overviews
@@ -165,6 +168,15 @@ class Workspace:
                 partial.write_text(json.dumps(known[:RECENT], ensure_ascii=False), "utf-8")
         except KrolikError:
             pass  # a list for comfort: nothing is lost without it
+
+    def select_first(self, opened: Opened) -> Task:
+        """Chooses the first frames of a new project's videos, so that labelling can begin at once."""
+
+        def work(task: Task) -> list:
+            quotas = {r.id: min(defaults.SELECT_COUNT, r.frames) for r in videos.records(opened.file)}
+            return [list(k) for k in select(opened.file, [], Wish(defaults.SELECT_COUNT), quotas, "ui", task)]
+
+        return self.tasks.start(opened.id, "select", work)
 
     def build_proxy(self, opened: Opened, record: VideoRecord) -> Task | None:
         """Starts making the display copy of a video if that pays and it is not there yet."""

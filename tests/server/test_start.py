@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 
@@ -83,6 +84,10 @@ def test_a_project_is_made_beside_its_video_and_opened_the_next_time(live, tmp_p
     again = live.client.post("/api/projects", json={"videos": [entry["id"]]}).json()
     assert again == {"id": made["id"], "existed": True}
     assert live.client.get("/api/start").json()["recent"][0]["id"] == made["id"]
+    while (task := live.client.get(f"/api/projects/{made['id']}").json()["tasks"][-1])["status"] == "running":
+        time.sleep(0.05)
+    (lanes,) = live.client.get(f"/api/projects/{made['id']}/overview").json()["lanes"].values()
+    assert task["status"] == "done" and len(lanes["selected"]) == 20  # labelling can begin at once
 
 
 @pytest.mark.parametrize("body, code", [
@@ -98,7 +103,7 @@ def test_what_makes_no_project(live, body, code):
     assert live.client.post("/api/projects", json=body).json()["code"] == code
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "..", ".hidden", "nul\0", "C:evil", "a*b"])
+@pytest.mark.parametrize("name", ["../up", "a/b", "..", ".hidden", "nul\0", "C:evil", "a*b", "NUL", "com1", "x."])
 def test_a_name_is_only_a_name(live, tmp_path, name):
     root = live.client.get("/api/start").json()["roots"][0]
     answer = live.client.post("/api/projects", json={"videos": [], "folder": root["id"], "name": name})
@@ -139,7 +144,9 @@ def test_a_dropped_video_is_copied_beside_the_project_under_a_free_name(live, tm
     assert (tmp_path / names[0]).read_bytes() == clip.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["..%2fx.mp4", "x.exe", ".x.mp4", "x.mp4%00.sh", "con%3a.mp4", "x.py"])
+@pytest.mark.parametrize(
+    "name", ["..%2fx.mp4", "x.exe", ".x.mp4", "x.mp4%00.sh", "con%3a.mp4", "x.py", "CON.mp4", "lpt1.avi"]
+)
 def test_only_videos_can_be_dropped(live, tmp_path, name):
     answer = live.client.put(f"/api/uploads/{name}", content=b"x", headers={"content-type": "application/octet-stream"})
     assert answer.status_code in (400, 404, 405)
@@ -157,8 +164,6 @@ def test_an_upload_that_breaks_off_leaves_nothing(live, tmp_path, clip):
         wire.sendall((f"PUT /api/uploads/half.mp4?project={identity} HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
                       f"Bearer {'k' * 43}\r\nContent-Type: application/octet-stream\r\nContent-Length: 100000\r\n\r\n"
                       ).encode() + b"x" * 500)  # fmt: skip
-    import time
-
     deadline = time.monotonic() + 5
     while (extra := {p for p in tmp_path.iterdir() if ".mp4" in p.name} - before) and time.monotonic() < deadline:
         time.sleep(0.05)

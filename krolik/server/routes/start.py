@@ -65,8 +65,7 @@ def create(message: CreateMessage, work: Work) -> dict:
         raise InvalidSetting("a project needs a video, or a folder and a name", code="bad-request")
     folder = work.places.path_of(message.folder) if message.folder else paths[0].parent
     name = message.name or paths[0].stem
-    if not re.fullmatch(r"[^/\\:*?\"<>|\0]{1,100}", name) or name.startswith("."):
-        raise InvalidSetting(f"{name!r} cannot be a file's name", code="bad-name", name=name)
+    _check_name(name)
     for path in paths:  # a file that is no video must leave no project behind
         open_video(path).close()
     target = folder / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
@@ -77,15 +76,19 @@ def create(message: CreateMessage, work: Work) -> dict:
     bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
     with ProjectFile.create(target, bones) as file:
         add_videos(file, paths, "ui")
-    return {"id": work.open(target).id, "existed": False}
+    opened = work.open(target)
+    if paths:
+        work.select_first(opened)
+    return {"id": opened.id, "existed": False}
 
 
 @router.put("/uploads/{name}")
 async def upload(name: str, request: Request, work: Work, project: str | None = None) -> dict:
     """A video that was dropped onto the page: copied beside the project, or into the folder Krolik at home."""
     suffix = Path(name).suffix.lower()
-    if not re.fullmatch(r"[^/\\:*?\"<>|\0]{1,200}", name) or name.startswith(".") or suffix not in VIDEOS | {SUFFIX}:
-        raise InvalidSetting(f"{name!r} is not the name of a video", code="not-a-video", name=name)
+    _check_name(name)
+    if suffix not in VIDEOS | {SUFFIX}:
+        raise InvalidSetting(f"{name!r} is not the name of a video", name, code="not-a-video")
     folder = _upload_folder(work, project)
     length = int(request.headers.get("content-length", "0"))
     if shutil.disk_usage(folder).free < length + SPARE_BYTES:
@@ -98,6 +101,13 @@ async def upload(name: str, request: Request, work: Work, project: str | None = 
         if length and partial.stat().st_size != length:
             raise StorageError("the upload broke off", target, "Drop the file again.", "upload-broken")
     return asdict(work.places.resolve(str(target)))
+
+
+def _check_name(name: str) -> None:
+    """Only a name, on every system: no way to another folder, no device of Windows, nothing hidden."""
+    device = re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)
+    if device or not re.fullmatch(r"[^/\\:*?\"<>|\x00-\x1f]{1,200}", name) or name[0] == "." or name[-1] in ". ":
+        raise InvalidSetting(f"{name!r} cannot be a file's name", code="bad-name", name=name)
 
 
 def _upload_folder(work: Workspace, project: str | None) -> Path:

@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import CancelledError
 from typing import Annotated, Literal
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
@@ -45,7 +46,7 @@ async def picture(
         raise InvalidSetting(f"the width {width} is not offered", code="bad-request")
     if not 0 <= frame < video.frames:
         raise NotFound(f"no frame {frame}", video.name, code="no-frame", frame=frame, last=video.frames - 1)
-    server = opened.proxy_frames(video) if of == "proxy" else opened.frames(video)
+    server = await to_thread.run_sync(opened.proxy_frames if of == "proxy" else opened.frames, video)
     if server is None:
         return Response(status_code=204)
     wish, abandon = server.request(frame, width, urgent=not ahead)
@@ -59,7 +60,7 @@ async def picture(
     except (CancelledError, asyncio.CancelledError):
         return Response(status_code=499)
     except KrolikError as error:
-        kept = _kept(opened, FrameKey(video.id, frame), width)
+        kept = await to_thread.run_sync(_kept, opened, FrameKey(video.id, frame), width)
         if kept is None:
             return JSONResponse(error_json(error), error.http_status)
         jpeg = kept
