@@ -35,6 +35,7 @@ class ProjectFile:
     def __init__(self, path: Path, connection: sqlite3.Connection, read_only: bool):
         self.path, self.read_only = path, read_only
         self._connection, self._lock, self._depth = connection, threading.RLock(), 0
+        self._place = _place_of(path)
 
     @classmethod
     def create(cls, path: str | Path, skeleton: Skeleton) -> ProjectFile:
@@ -58,6 +59,8 @@ class ProjectFile:
                           "skeleton": json.dumps(skeleton.to_json(), ensure_ascii=False)}  # fmt: skip
                 connection.executemany("INSERT INTO property VALUES (?, ?)", values.items())
                 connection.close()
+                # a log that a deleted project of this name has left would be played into the new one
+                discard(*(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm")))
                 os.replace(partial, path)
         finally:
             discard(*(Path(f"{partial}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")))
@@ -97,6 +100,9 @@ class ProjectFile:
                                "read-only")  # fmt: skip
         with self._lock, _translated(self.path):
             if self._depth == 0:
+                if not self.is_there:  # what is written to a deleted file is lost without a word
+                    raise StorageError("the project's file was moved or deleted while it was open", self.path,
+                                       "Put it back.", "project-gone")  # fmt: skip
                 self._connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
             try:
@@ -109,6 +115,11 @@ class ProjectFile:
             self._depth -= 1
             if self._depth == 0:
                 self._connection.execute("COMMIT")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file that is open is still the one of its name."""
+        return _place_of(self.path) == self._place
 
     def rows(self, sql: str, *values: object) -> list[tuple]:
         """The result of a query."""
@@ -166,6 +177,15 @@ class ProjectFile:
 
     def __exit__(self, *exc) -> None:
         self.close()
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:

@@ -96,9 +96,11 @@ class Opened:
                     hopeless.add(key.video)
 
     def _next_to_keep(self, hopeless: set[str]) -> FrameKey | None:
-        if self.closed:
+        try:
+            lacking = [] if self.closed else labels.without_pixels(self.file)
+        except KrolikError:  # closed meanwhile
             return None
-        return next((k for k in labels.without_pixels(self.file) if k.video not in hopeless), None)
+        return next((k for k in lacking if k.video not in hopeless), None)
 
     def _keep(self, key: FrameKey) -> bool:
         """Whether it worked; a video that is not there now is looked for again when the next label is made."""
@@ -138,6 +140,8 @@ class Workspace:
         """Opens a project, or gives the one that is open. Raises NotFound, InvalidProject, StorageError."""
         identity = identity_of(path)
         with self._lock:
+            if identity in self._opened and not self._opened[identity].file.is_there:
+                self._opened.pop(identity).close()  # another file has its name now
             if identity not in self._opened:
                 self._opened[identity] = Opened(ProjectFile.open(path.resolve()), self._cache, self._traffic)
             self.places.allow(path.resolve().parent)

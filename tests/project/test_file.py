@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +170,32 @@ def test_kill_loses_nothing_committed(project, tmp_path):
     shutil.copy(project.path, tmp_path / "moved.krolik")
     with ProjectFile.open(tmp_path / "moved.krolik") as file:
         assert {run.id for run in runs.every(file, "train")} == kept
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file go")
+def test_a_file_that_was_moved_away_takes_no_more_writes(project, tmp_path):
+    runs.start(project, "train", {})
+    away = tmp_path / "away.krolik"
+    project.path.rename(away)
+    with pytest.raises(StorageError, match="moved or deleted while it was open"):
+        runs.start(project, "train", {})
+    away.rename(project.path)
+    assert runs.start(project, "train", {}) == 2
+    project.path.rename(away)
+    with ProjectFile.create(project.path, template("mouse")) as other:
+        assert not project.is_there  # another one of the same name is not it
+        assert runs.every(other, "train") == []
+
+
+def test_the_log_of_a_deleted_project_is_not_played_into_a_new_one(tmp_path):
+    path = tmp_path / "a.krolik"
+    with ProjectFile.create(path, template("mouse")) as file:
+        for _ in range(20):
+            runs.start(file, "train", {"text": "x" * 5000})
+        log = Path(f"{path}-wal").read_bytes()
+    assert len(log) > 10_000
+    path.unlink()
+    Path(f"{path}-wal").write_bytes(log)  # as after a kill
+    with ProjectFile.create(path, template("fly")) as file:
+        file.check()
+        assert runs.every(file, "train") == [] and labels.skeleton(file) == template("fly")

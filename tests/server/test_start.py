@@ -176,3 +176,23 @@ def test_a_moved_project_is_not_recent_any_more(live, tmp_path, clip):
     live.open(tmp_path / "b.krolik")
     shutil.move(tmp_path / "b.krolik", tmp_path / "c.krolik")
     assert live.client.get("/api/start").json()["recent"] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file go")
+def test_a_project_that_was_deleted_and_made_again_is_the_new_one(live, tmp_path, clip):
+    entry = resolve(live, clip)
+    ids = []
+    for _ in range(2):
+        ids.append(live.client.post("/api/projects", json={"videos": [entry["id"]]}).json()["id"])
+        base = f"/api/projects/{ids[-1]}"
+        while live.client.get(base).json()["tasks"][-1]["status"] == "running":
+            time.sleep(0.05)
+        video = live.client.get(base).json()["videos"][0]["id"]
+        body = {"operation": f"o{len(ids)}", "operations": [{"kind": "empty"}]}
+        assert live.client.post(f"{base}/videos/{video}/labels/{len(ids)}", json=body).status_code == 200
+        (lanes,) = live.client.get(f"{base}/overview").json()["lanes"].values()
+        assert lanes["labelled"] == [len(ids)]
+        (tmp_path / "клип 1.krolik").unlink()
+        gone = live.client.post(f"{base}/videos/{video}/labels/9", json={**body, "operation": "late"})
+        assert (gone.status_code, gone.json()["code"]) == (507, "project-gone")
+    assert ids[0] == ids[1]

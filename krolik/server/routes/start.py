@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 import krolik
 from krolik.actions.adding import add_videos
 from krolik.errors import InvalidSetting, StorageError
-from krolik.files import replacing
+from krolik.files import discard, replacing
 from krolik.project import ProjectFile
 from krolik.project.file import SUFFIX
 from krolik.server.messages import CreateMessage, OpenMessage, PathMessage
@@ -74,8 +74,12 @@ def create(message: CreateMessage, work: Work) -> dict:
         add_videos(opened.file, paths, "ui")
         return {"id": opened.id, "existed": True}
     bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
-    with ProjectFile.create(target, bones) as file:
-        add_videos(file, paths, "ui")
+    try:
+        with ProjectFile.create(target, bones) as file:
+            add_videos(file, paths, "ui")
+    except StorageError:  # a project without its videos is of no use
+        discard(target)
+        raise
     opened = work.open(target)
     if paths:
         work.select_first(opened)
