@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -63,3 +65,39 @@ def live(tmp_path):
     server.should_exit = True
     thread.join(timeout=10)
     listener.close()
+
+
+SERVER = """
+import sys, uvicorn
+from pathlib import Path
+from krolik.server.app import create_app
+from krolik.server.serve import listen
+from krolik.server.workspace import Workspace
+workspace = Workspace([Path(sys.argv[1]).parent])
+opened = workspace.open(Path(sys.argv[1]))
+listener = listen(int(sys.argv[2]))
+port = listener.getsockname()[1]
+print(port, opened.id, flush=True)
+uvicorn.Server(uvicorn.Config(create_app(workspace, port, sys.argv[3]), log_level="error", ws="none")).run([listener])
+"""
+
+
+class Killable:
+    """A server in a process of its own, to be killed; on the same port another one can follow."""
+
+    def __init__(self, project, port: int = 0):
+        command = [sys.executable, "-c", SERVER, str(project), str(port), KEY]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        port_text, self.identity = self.process.stdout.readline().split()
+        self.port = int(port_text)
+        self.address = f"http://127.0.0.1:{self.port}"
+        headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+        self.client = httpx.Client(base_url=self.address, headers=headers, timeout=20)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.client.close()

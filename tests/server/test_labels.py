@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -19,6 +17,7 @@ from krolik.poses import BLOCK, FrameKey, Predictions, State
 from krolik.project import ProjectFile, history, labels, predictions, runs, videos
 from krolik.server.serve import project_for
 from tests.clips import VARIANTS, write_clip
+from tests.server.conftest import Killable
 
 
 def put(points: dict, animal: str = "a") -> dict:
@@ -339,12 +338,14 @@ def test_a_changed_video_is_said(page, project):
     assert page.get("").json()["videos"][0]["problem"] == "video-changed"
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_read_only_project_is_shown_and_not_changed(live, project):
-    project.chmod(0o444)
+def test_a_read_only_project_is_shown_and_not_changed(live, project, monkeypatch):
+    monkeypatch.setattr("krolik.project.file.os.access", lambda path, mode: False)
     page = Page(live, project)
     assert page.get("").json()["read_only"] is True
-    assert page.edit(1, {"kind": "empty"}).json()["code"] == "read-only"
+    assert page.client.get(f"{page.at}/frames/3").status_code == 200
+    answer = page.edit(1, {"kind": "empty"})
+    assert (answer.status_code, answer.json()["code"]) == (507, "read-only")
+    assert page.frames() == {}
 
 
 def test_two_videos_of_one_name_are_kept_apart(page, project):
@@ -400,32 +401,10 @@ def test_a_million_predicted_frames_slow_no_click(page, live, project):
     assert click_seconds() < 5 * without + 0.02
 
 
-SERVER = """
-import sys, uvicorn
-from pathlib import Path
-from krolik.server.app import create_app
-from krolik.server.serve import listen
-from krolik.server.workspace import Workspace
-workspace = Workspace([Path(sys.argv[1]).parent])
-opened = workspace.open(Path(sys.argv[1]))
-listener = listen(0)
-print(listener.getsockname()[1], opened.id, flush=True)
-uvicorn.Server(uvicorn.Config(create_app(workspace, 1, "k" * 43), log_level="error", ws="none")).run([listener])
-"""
-
-
-def start_server(project):
-    """A server in a process of its own: (process, client, base address)."""
-    process = subprocess.Popen([sys.executable, "-c", SERVER, str(project)], stdout=subprocess.PIPE, text=True)
-    port, identity = process.stdout.readline().split()
-    headers = {"content-type": "application/json", "authorization": f"Bearer {'k' * 43}"}
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20)
-    return process, client, f"/api/projects/{identity}"
-
-
 @pytest.mark.parametrize("after", [3, 17, 40])
 def test_killing_the_server_loses_no_acknowledged_edit(project, after):
-    process, client, base = start_server(project)
+    server = Killable(project)
+    process, client, base = server.process, server.client, f"/api/projects/{server.identity}"
     try:
         video = client.get(base).json()["videos"][0]["id"]
         acknowledged = {}
@@ -447,10 +426,7 @@ def test_killing_the_server_loses_no_acknowledged_edit(project, after):
             pass
         killer.cancel()
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        client.close()
+        server.kill()
     assert len(acknowledged) >= after * 0.9
     with ProjectFile.open(project) as file:
         file.check()

@@ -382,6 +382,16 @@ def test_a_project_whose_video_is_away_says_so(ui, project):
     ui.page.get_by_role("button", name=text("videos.relink")).wait_for(state="detached")
 
 
+def test_a_read_only_project_can_be_looked_at(ui, project, monkeypatch):
+    monkeypatch.setattr("krolik.project.file.os.access", lambda path, mode: False)
+    identity = ui.label(project)
+    ui.page.get_by_role("alert").filter(has_text=text("error.read-only")).wait_for()
+    ui.click(20, 10)
+    ui.page.keyboard.press("d")
+    ui.settled(1)
+    assert ui.labels(identity) == {}
+
+
 def test_a_full_disk_keeps_the_edits_and_says_so(ui, project):
     identity = ui.label(project)
     full = {"code": "disk-full", "message": "the disk is full", "values": {"where": "x"}}
