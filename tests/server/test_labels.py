@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 
 from krolik.poses import BLOCK, FrameKey, Predictions, State
 from krolik.project import ProjectFile, history, labels, predictions, runs, videos
+from krolik.rendering.annotated import write_image
 from krolik.server.serve import project_for
-from tests.clips import VARIANTS, write_clip
+from tests.clips import VARIANTS, barcode_frame, write_clip
 from tests.server.conftest import Killable
 
 
@@ -331,6 +333,16 @@ def test_the_pixels_of_a_labelled_frame_are_kept_and_shown_when_the_video_is_awa
         entry = page.client.post("/api/places/resolve", json={"path": str(project.parent / name)}).json()
         assert page.client.post(f"{page.at}/relink", json={"place": entry["id"]}).status_code == status
     assert page.client.get(f"{page.at}/frames/13?width=320").status_code == 200
+
+
+def test_pictures_are_kept_by_the_browser_as_long_as_they_cannot_change(page):
+    assert "immutable" in page.client.get(f"{page.at}/frames/3").headers["cache-control"]
+    folder = Path(page.get("").json()["path"]).parent / "images"
+    write_image(folder / "a.png", barcode_frame(1))
+    entry = page.client.post("/api/places/resolve", json={"path": str(folder)}).json()
+    (identity,) = page.client.post(f"{page.base}/videos", json={"places": [entry["id"]]}).json()
+    answer = page.client.get(f"{page.base}/videos/{identity}/frames/0")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, max-age=60")
 
 
 def test_a_changed_video_is_said(page, project):

@@ -69,8 +69,9 @@ async def picture(
             # not cancelled itself: somebody else may wait for the same picture
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             abandon()
-    # the address carries the content's fingerprint, so it never means another picture
-    return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=31536000, immutable"})
+    # the address carries the content's fingerprint, which of an image folder knows only names and sizes
+    keep = "private, max-age=31536000, immutable" if video.names is None else "private, max-age=60"
+    return Response(jpeg, media_type="image/jpeg", headers={"cache-control": keep})
 
 
 def _kept(opened: Opened, key: FrameKey, width: int | None) -> bytes | None:
