@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from krolik.server.serve import project_for
-from tests.clips import VARIANTS, read_barcode, write_clip
+from tests.clips import VARIANTS, write_clip
 from tests.server.conftest import KEY, Live, live, own_folders  # noqa: F401 (fixtures)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
@@ -131,15 +131,6 @@ class Ui:
         """(H, W, 3) uint8 RGB of the canvases as they are on the screen."""
         data = self.overlay.screenshot()
         return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-
-    def barcode(self, size: tuple[int, int]) -> int:
-        """The number burnt into the picture that is on the screen."""
-        scale, x, y = self.view()
-        width, height = size
-        matrix = np.array([[scale, 0, x + 0.5 * scale - 0.5], [0, scale, y + 0.5 * scale - 0.5]])
-        image = cv2.warpAffine(self.pixels(), matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        assert image.shape == (height, width, 3)
-        return read_barcode(image)
 
     def labels(self, project: str) -> dict[int, dict]:
         """What the server has: for each labelled frame of the first video its document."""

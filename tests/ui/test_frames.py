@@ -1,12 +1,14 @@
 """The number that is shown is that of the picture that is shown: stepped, jumped, scrubbed, played."""
 
+import base64
 import time
 
+import cv2
 import numpy as np
 import pytest
 
 from krolik.server.serve import project_for
-from tests.clips import VARIANTS, write_clip
+from tests.clips import VARIANTS, read_barcode, write_clip
 
 FRAMES = 90
 CLIPS = ["plain", "b-frames", "long-gop", "open-gop", "variable-rate", "rotated-90", "rotated-180", "transport-stream"]
@@ -24,10 +26,6 @@ def upright(name: str):
 
 def shown(ui, name: str) -> int:
     """The barcode on the screen."""
-    import cv2
-
-    from tests.clips import read_barcode
-
     scale, x, y = ui.view()
     width, height = size_of(name)
     matrix = np.array([[scale, 0, x + 0.5 * scale - 0.5], [0, scale, y + 0.5 * scale - 0.5]])
@@ -75,12 +73,6 @@ def test_scrubbed_and_held_and_played(ui, tmp_path):
     }"""
 
     def moment() -> int:
-        import base64
-
-        import cv2
-
-        from tests.clips import read_barcode
-
         number, url, (scale, x, y), _ = page.evaluate(look)
         image = cv2.imdecode(np.frombuffer(base64.b64decode(url.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
         matrix = np.array([[scale, 0, x + 0.5 * scale - 0.5], [0, scale, y + 0.5 * scale - 0.5]])
