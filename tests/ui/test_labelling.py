@@ -150,6 +150,18 @@ def test_marking_while_watching(ui, project):
     assert lanes["selected"][:2] == [0, 2] and lanes["selected"][2:] in ([30, 31, 32, 33], [30, 31, 32])
 
 
+def test_a_thumbnail_of_the_queue_unselects_its_frame(ui, project):
+    with ProjectFile.open(project) as file:
+        from krolik.actions.selecting import mark
+
+        mark(file, "clip.mp4", [5, 25], "test")
+    identity = ui.label(project)
+    ui.page.locator("aside.queue li").nth(1).get_by_role("button").last.click()
+    ui.page.locator("aside.queue li").nth(1).wait_for(state="detached")
+    (lanes,) = ui.live.client.get(f"/api/projects/{identity}/overview").json()["lanes"].values()
+    assert lanes["selected"] == [5]
+
+
 def test_copy_interpolate_swap_and_no_animal(ui, project):
     identity = ui.label(project)
     page = ui.page

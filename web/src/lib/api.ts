@@ -87,4 +87,7 @@ export function upload(file: File, project: string | null, progress: (fraction: 
   });
 }
 
+/** What a typed, pasted or dropped path means on the computer where Krolik runs. */
+export const resolvePath = (path: string) => call<Entry>("POST", "/api/places/resolve", { path });
+
 export const operationName = () => crypto.randomUUID().replaceAll("-", "");
