@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SKELETON = "rabbit"
 SPLIT = "every:5"
-NETWORK = "unet"
+NETWORK = "auto"
 BUDGET = "5m"
 SEED = 0
 MISSING = "unknown"

@@ -111,7 +111,10 @@ def resume(file: ProjectFile, reporter: Reporter) -> ModelRecord:
     if labels_hash(labels.load(file), [s.key for s in trainable]) != document["labels"]:
         raise Conflict("the labels have changed since this training began", file.path, "Start a new one.")
     validating = {FrameKey(*k) for k in document["validation"]}
-    plan = Plan.from_json(document["plan"])
+    try:
+        plan = Plan.from_json(document["plan"])
+    except (KeyError, TypeError) as error:
+        raise Conflict("this training was begun by another version of Krolik", file.path, "Start a new one.") from error
     saved = runs.checkpoint(file, run.id)
     checkpoint = Checkpoint.from_bytes(saved) if saved else None
     if checkpoint is not None:
@@ -175,12 +178,13 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRec
     plan_json = {**plan.to_json(), "reasons": dict(plan.reasons)}
     description = ModelDescription(
         name, trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size, plan.animals,
-        plan_json, origin,
+        plan_json, origin, trained.calibration,
     )  # fmt: skip
     locator = trained.stages.get(native.LOCATOR)
     onnx = pack(description, trained.stages[native.POSE].onnx, locator.onnx if locator else None)
     return models.add(file, name, run, onnx, native.joined_weights(trained), {
         "skeleton": trained.skeleton.to_json(), "plan": plan_json, "fingerprint": trained.fingerprint,
+        "calibration": trained.calibration.to_json() if trained.calibration else None,
         "statistics": trained.statistics, "origin": origin, "split": document["split"], "train": document["train"],
         "validation": document["validation"], "metrics": {},
     })  # fmt: skip

@@ -14,7 +14,7 @@ from krolik.errors import KrolikError
 def train(
     project: Annotated[Path, PROJECT],
     split: Annotated[str, typer.Option(help="A kept split or a rule; none trains on all frames.")] = defaults.SPLIT,
-    network: Annotated[str, typer.Option(help="unet or mobilenetv2.")] = defaults.NETWORK,
+    network: Annotated[str, typer.Option(help="auto, or a name from krolik plan --networks.")] = defaults.NETWORK,
     budget: Annotated[str, typer.Option(help="Wall time (90s, 5m, 1h) or steps (2000steps).")] = defaults.BUDGET,
     seed: Annotated[int, typer.Option(help="Makes a run repeatable.")] = defaults.SEED,
     name: Annotated[str | None, typer.Option(help="The model's name. Default: the network's, numbered.")] = None,

@@ -16,7 +16,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
 from krolik.errors import InvalidLabels, InvalidSetting
-from krolik.networks import build, pretrained
+from krolik.evaluation.calibration import Calibration
+from krolik.networks import build, entry, pretrained
 from krolik.networks.export import to_onnx
 from krolik.networks.network import Network, NetworkSpec
 from krolik.poses import State
@@ -25,6 +26,7 @@ from krolik.training import batches as batching
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, Item
 from krolik.training.budget import Budget, Clock
+from krolik.training.calibrating import calibrate
 from krolik.training.checkpoint import Checkpoint, under
 from krolik.training.fingerprint import measure_data
 from krolik.training.loop import Events, Fitted, Stage, fit
@@ -34,6 +36,7 @@ from krolik.training.training_set import ImageCache, Sample, TrainingSet
 
 FINISH_SECONDS = 3.0  # for the export and the last evaluation, within the budget
 LOCATOR, POSE = "locator", "pose"
+PRETRAINED_CHOICE = "mobilenetv2"  # whose checkpoint is looked for when the planner chooses the network
 # a locator has little to learn but must know every place and light; a mirrored thumbnail is as good as another
 LOCATOR_RANGES = AugmentationRanges(shift=0.2, mirror=True)
 
@@ -56,6 +59,7 @@ class TrainedModel:
     plan: Plan
     stages: dict[str, TrainedStage]
     fingerprint: dict
+    calibration: Calibration | None
     statistics: dict = field(default_factory=dict)
 
 
@@ -74,11 +78,13 @@ def plan_training(data: TrainingSet, settings: Settings) -> tuple[Plan, dict]:
 
 def find_checkpoint(settings: Settings) -> Path | None:
     """The pretrained body to start from, if the network takes one and there is one."""
-    if settings.network == "unet":
+    body = entry(settings.network or PRETRAINED_CHOICE).body
+    if body is None:
         if settings.pretrained not in (None, "auto", "none"):
-            raise InvalidSetting("the network 'unet' has no pretrained body", "--pretrained", "Try mobilenetv2.")
+            raise InvalidSetting(f"the network {settings.network!r} has no pretrained body", "--pretrained",
+                                 f"Try {PRETRAINED_CHOICE}.")  # fmt: skip
         return None
-    return pretrained.find(settings.network, settings.width or 0.5, settings.pretrained)
+    return pretrained.find(body, settings.width, settings.pretrained)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +107,7 @@ def train(training: Training, events: Events) -> TrainedModel:
     torch.set_num_threads(plan.threads)
     load = ImageCache(data.load)
     stages: dict[str, TrainedStage] = {}
+    calibration: Calibration | None = None
     names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
     for name in names:
         torch.manual_seed(plan.seed)
@@ -118,12 +125,15 @@ def train(training: Training, events: Events) -> TrainedModel:
         with _without_denormals():
             fitted = fit(stage, plan, clock, _Keeping(events, keep, earlier), own)
         network.module.load_state_dict(fitted.weights)
+        if name == POSE:
+            items = _items(name, data.validation, plan)
+            calibration = calibrate(network, items, load, plan.augmentation, plan.within_px, plan.seed)
         stages[name] = _finished(network, fitted)
     statistics = {
         "seconds": time.monotonic() - started,
         "stages": {name: _statistics(stage.fitted) for name, stage in stages.items()},
     }
-    return TrainedModel(data.skeleton, plan, stages, training.fingerprint, statistics)
+    return TrainedModel(data.skeleton, plan, stages, training.fingerprint, calibration, statistics)
 
 
 def _statistics(fitted: Fitted) -> dict:
@@ -134,7 +144,7 @@ def _statistics(fitted: Fitted) -> dict:
 
     curve = [{**point, "error_px": measured(point["error_px"])} for point in fitted.curve]
     return {"steps": fitted.steps, "seconds": fitted.seconds, "validation_error_px": measured(fitted.error_px),
-            "curve": curve}  # fmt: skip
+            "parts": fitted.parts, "curve": curve}  # fmt: skip
 
 
 @contextmanager
@@ -187,7 +197,9 @@ def _network(name: str, skeleton: Skeleton, plan: Plan) -> Network:
             NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, width=0.5, animals=max(1, plan.animals))
         )
     loaded = plan.pretrained != "none"
-    spec = NetworkSpec(plan.network, len(skeleton), plan.input_size, plan.sigma_px, plan.width, 1, not loaded)
+    # the checkpoints of MobileNetV2 have their normalisation folded in
+    normalized = not (loaded and entry(plan.network).body == "mobilenetv2")
+    spec = NetworkSpec(plan.network, len(skeleton), plan.input_size, plan.sigma_px, plan.width, 1, normalized)
     network = build(spec)
     if loaded:
         pretrained.load_body(network.module, Path(plan.pretrained))
@@ -203,10 +215,12 @@ def _items(name: str, samples: Sequence[Sample], plan: Plan) -> list[Item]:
 
 
 def _batches(name: str, data: TrainingSet, load: ImageCache, plan: Plan) -> Batches:
-    ranges, mirrored = plan.augmentation, data.skeleton.mirrored()
+    ranges, mirrored, items = plan.augmentation, data.skeleton.mirrored(), _items(name, data.train, plan)
     if name == LOCATOR:
         ranges, mirrored = replace(LOCATOR_RANGES, rotation_deg=ranges.rotation_deg), np.zeros(1, int)
-    return Batches(_items(name, data.train, plan), load, ranges, mirrored, plan.batch_size, plan.seed)
+    else:
+        items = batching.repeated(items, plan.repeats)
+    return Batches(items, load, ranges, mirrored, plan.batch_size, plan.seed)
 
 
 def _finished(network: Network, fitted: Fitted) -> TrainedStage:

@@ -20,6 +20,7 @@ import numpy as np
 import onnxruntime
 
 from krolik.errors import InvalidFile, KrolikError, NotFound
+from krolik.evaluation.calibration import Calibration
 from krolik.skeleton import Skeleton
 
 FORMAT, VERSION = "krolik-model", 1
@@ -39,12 +40,14 @@ class ModelDescription:
     animals: int
     plan: dict
     origin: dict
+    calibration: Calibration | None = None  # None: scores are as the network gives them
 
     def to_json(self) -> dict:
         return {
             "format": FORMAT, "version": VERSION, "name": self.name, "skeleton": self.skeleton.to_json(),
             "pipeline": self.pipeline, "input_size": self.input_size, "scale": self.scale,
             "locator_size": self.locator_size, "animals": self.animals, "plan": self.plan, "origin": self.origin,
+            "calibration": self.calibration.to_json() if self.calibration else None,
         }  # fmt: skip
 
     @classmethod
@@ -55,6 +58,7 @@ class ModelDescription:
         return cls(
             str(value["name"]), Skeleton.from_json(value["skeleton"]), value["pipeline"], tuple(value["input_size"]),
             float(value["scale"]), tuple(value["locator_size"]), int(value["animals"]), value["plan"], value["origin"],
+            Calibration(**value["calibration"]) if value.get("calibration") else None,
         )  # fmt: skip
 
 

@@ -31,9 +31,17 @@ class Poser:
         self._frame = 0
 
     def __call__(self, frame: Frame) -> np.ndarray:
-        """(N, K, 3) float32: x, y in frame pixels and score; NaN and 0 for an animal that is not there."""
-        if self._about.pipeline == "whole":
-            return self.whole(frame)[None]
+        """(N, K, 3) float32: x, y in frame pixels and score; NaN and 0 for an animal that is not there.
+
+        The score is the probability of lying within the distance of the model's calibration, if it has one.
+        """
+        poses = self.whole(frame)[None] if self._about.pipeline == "whole" else self._crops(frame)
+        if self._about.calibration is not None:
+            poses[..., 2] = self._about.calibration(poses[..., 2])
+        return poses
+
+    def _crops(self, frame: Frame) -> np.ndarray:
+        """(N, K, 3): a crop for each animal, with raw scores."""
         poses = [self._follow(frame, animal) for animal in range(len(self._centres))]
         self._drop_doubles(poses)
         missing = [a for a, pose in enumerate(poses) if pose is None]

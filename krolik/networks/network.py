@@ -10,6 +10,8 @@ from typing import Protocol
 
 import torch
 
+from krolik.poses import State
+
 
 @dataclass(frozen=True)
 class NetworkSpec:
@@ -31,16 +33,56 @@ class NetworkSpec:
         return cls(**{**value, "input_size": tuple(value["input_size"])})
 
 
-@dataclass(frozen=True)
-class Loss:
-    """per_keypoint: (B, K), already masked; weight: (B, K), 0 where the label is unknown."""
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a network shall find in a batch. points: (B, N, K, 2) in view pixels; states: (B, N, K) of State."""
 
-    per_keypoint: torch.Tensor
-    weight: torch.Tensor
+    points: torch.Tensor
+    states: torch.Tensor
 
     @property
-    def mean(self) -> torch.Tensor:
-        return (self.per_keypoint * self.weight).sum() / self.weight.sum().clamp(min=1.0)
+    def located(self) -> torch.Tensor:
+        """(B, N, K) bool: has coordinates."""
+        return (self.states == State.OCCLUDED) | (self.states == State.VISIBLE)
+
+    @property
+    def known(self) -> torch.Tensor:
+        """(B, K) float: 0 where some animal's label is unknown, so that nothing there may be called background."""
+        return (self.states != State.UNKNOWN).all(dim=1).float()
+
+    def differences(self, xs: torch.Tensor, ys: torch.Tensor, unit: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """From cells at xs (w,) and ys (h,) to the points, in `unit` pixels: (B, N, K, w) and (B, N, K, h)."""
+        safe = torch.where(self.located[..., None], self.points, torch.full_like(self.points, 1e6))
+        return (safe[..., 0, None] - xs) / unit, (safe[..., 1, None] - ys) / unit
+
+    def squared_distances(self, xs: torch.Tensor, ys: torch.Tensor, unit: float) -> torch.Tensor:
+        """(B, N, K, h, w): from each cell to the point, squared, in `unit` pixels; huge where there is none."""
+        dx, dy = self.differences(xs, ys, unit)
+        return dx.square()[..., None, :] + dy.square()[..., None]
+
+
+def cell_centres(size: tuple[int, int], stride: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """View coordinates of the cells of a grid of size (w, h): x (w,), y (h,)."""
+    width, height = size
+    return tuple((torch.arange(n, device=device) + 0.5) * stride - 0.5 for n in (width, height))  # pyright: ignore
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """per_keypoint: (B, K), already masked; known: (B, K), 0 where the label is unknown."""
+
+    per_keypoint: torch.Tensor
+    known: torch.Tensor
+
+    def mean(self, weights: torch.Tensor | None = None) -> torch.Tensor:
+        """Over the batch first, keypoint by keypoint, then over the keypoints by `weights` (K,), 1 each by default.
+
+        A keypoint that few pictures of the batch are labelled for counts as much as the others.
+        """
+        counts = self.known.sum(dim=0)
+        means = (self.per_keypoint * self.known).sum(dim=0) / counts.clamp(min=1.0)
+        shares = (counts > 0).float() * (1.0 if weights is None else weights)
+        return (means * shares).sum() / shares.sum().clamp(min=1e-6)
 
 
 class Network(Protocol):
@@ -53,8 +95,8 @@ class Network(Protocol):
         """Images (B, H, W, 3) uint8 RGB → raw outputs, whatever the family understands."""
         ...
 
-    def loss(self, outputs: torch.Tensor, points: torch.Tensor, states: torch.Tensor) -> Loss:
-        """points (B, N, K, 2) float32 in view pixels, states (B, N, K) of State."""
+    def loss(self, outputs: torch.Tensor, truth: Truth) -> Loss:
+        """How far the outputs are from the labels, per picture and keypoint."""
         ...
 
     def decode(self, outputs: torch.Tensor) -> torch.Tensor:

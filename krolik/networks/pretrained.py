@@ -35,8 +35,8 @@ class Download:
 DOWNLOADS: dict[str, Download] = {}
 
 
-def find(network: str, width: float, wish: str | None) -> Path | None:
-    """The checkpoint for a network's body.
+def find(body: str, width: float | None, wish: str | None) -> Path | None:
+    """The checkpoint for a body; `width` None takes any, and narrower ones first.
 
     wish: a path or name ("mobilenetv2_050_deeplab"), "none", or "auto" (also None): the first that fits in the folder
     of KROLIK_WEIGHTS or the cache. Raises NotFound for a path or name that is not there.
@@ -44,9 +44,8 @@ def find(network: str, width: float, wish: str | None) -> Path | None:
     if wish == "none":
         return None
     if wish in (None, "auto"):
-        candidates = [
-            p for folder in _folders() for p in sorted(folder.glob(f"{network}_{round(width * 100):03d}_*.safetensors"))
-        ]
+        wanted = "*" if width is None else f"{round(width * 100):03d}"
+        candidates = [p for f in _folders() for p in sorted(f.glob(f"{body}_{wanted}_*.safetensors"))]
         return candidates[0] if candidates else None
     path = Path(str(wish))
     if path.is_file():
@@ -94,17 +93,39 @@ def download(source: Download, target: Path) -> Path:
     return target
 
 
-def load_body(module: torch.nn.Module, path: Path) -> None:
-    """Fills the body of a network (all but its pyramid and head) from a checkpoint.
+def body_names(module: torch.nn.Module) -> list[str]:
+    """The names of all that a checkpoint of the body fills; none for a network without a pretrained body."""
+    prefixes: tuple[str, ...] = getattr(module, "body_prefixes", ())
+    counters = ".num_batches_tracked"
+    return [name for name in module.state_dict() if name.startswith(prefixes) and not name.endswith(counters)]
 
-    Raises InvalidFile when the file is no checkpoint, holds values that are not finite, or fits another width.
-    """
+
+def body_parameters(module: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """The parameters among them, to be trained more gently than the rest."""
+    names = set(body_names(module))
+    return [parameter for name, parameter in module.named_parameters() if name in names]
+
+
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file. Raises InvalidFile, also for values that are not finite."""
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise InvalidFile(f"not a readable safetensors file ({error})", path) from error
-    own = module.state_dict()
-    wanted = [name for name in own if name.startswith(("stem.", "blocks.")) and name.endswith((".weight", ".bias"))]
+    for name, tensor in tensors.items():
+        if tensor.dtype.is_floating_point and not torch.isfinite(tensor).all():
+            raise InvalidFile(f"{name} holds values that are not finite", path)
+    return tensors
+
+
+def load_body(module: torch.nn.Module, path: Path) -> None:
+    """Fills the body of a network (all but what leads to its head) from a checkpoint.
+
+    Raises InvalidFile when the file is no checkpoint, holds values that are not finite, or fits another width.
+    """
+    tensors, own = read(path), module.state_dict()
+    # without normalisation the checkpoint has it folded in; with it, it brings its statistics along
+    wanted = [name for name in body_names(module) if ".norm." not in name]
     missing = [name for name in wanted if name not in tensors]
     if missing or not wanted:
         raise InvalidFile(f"no weights for this network (it lacks {missing[0] if missing else 'a body'})", path)
@@ -112,6 +133,4 @@ def load_body(module: torch.nn.Module, path: Path) -> None:
         if tensors[name].shape != own[name].shape:
             have, need = tuple(tensors[name].shape), tuple(own[name].shape)
             raise InvalidFile(f"weights of another width: {name} is {have}, not {need}", path, "Set --width to fit.")
-        if not torch.isfinite(tensors[name]).all():
-            raise InvalidFile(f"{name} holds values that are not finite", path)
         own[name].copy_(tensors[name].float())

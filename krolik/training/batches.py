@@ -17,6 +17,7 @@ from krolik.training.training_set import Sample
 from krolik.views import View
 
 AHEAD = 3
+COMMON = 0.3  # a keypoint that is labelled in this part of the frames is not rare
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,25 @@ def locator_items(samples: Sequence[Sample], size: tuple[int, int]) -> list[Item
         states = np.full(points.shape[:2], State.VISIBLE, np.int8)
         items.append(Item(sample.key, View.fit(sample.frame_size, size), points, states))
     return items
+
+
+def repeats(items: Sequence[Item], limit: float) -> np.ndarray:
+    """How often each item is seen per epoch, from 1 to `limit`: more often where it shows a rare keypoint.
+
+    Repeat-factor sampling (Gupta et al., CVPR 2019, arXiv:1908.03195): the square root of how much rarer than
+    `COMMON` the item's rarest keypoint is.
+    """
+    located = np.array([(i.states >= State.OCCLUDED).any(axis=0) for i in items])  # (items, K)
+    share = located.mean(axis=0)
+    factors = np.sqrt(COMMON / np.maximum(share, 1e-9)).clip(1, max(1.0, limit))
+    return np.where(located, factors, 1.0).max(axis=1)
+
+
+def repeated(items: Sequence[Item], limit: float) -> list[Item]:
+    """The items of one epoch: each as often as `repeats` says, rounded so that the total is right."""
+    ends = np.round(np.cumsum(repeats(items, limit))).astype(int)
+    counts = np.maximum(1, np.diff(ends, prepend=0))
+    return [item for item, count in zip(items, counts) for _ in range(count)]
 
 
 class Batches:

@@ -11,11 +11,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from krolik.networks.network import Network
+from krolik.networks.network import Network, Truth
+from krolik.networks.pretrained import body_parameters
 from krolik.poses import State
 from krolik.training.batches import Batch, Batches, Item, plain_batches
 from krolik.training.budget import Clock
 from krolik.training.checkpoint import Checkpoint, optimizer_tensors, prefixed, restore_optimizer, under
+from krolik.training.memory import Parts, is_exhausted
 from krolik.training.plan import Plan
 
 WARM_UP_STEPS = 50
@@ -23,6 +25,7 @@ COOL_DOWN = 0.4  # from this fraction of the budget on, the learning rate falls 
 EVALUATE_EVERY = 0.04  # of the budget
 PATIENCE = 8  # evaluations without a gain of 1 % before the cool-down begins early
 CHECKPOINT_SECONDS = 20.0
+GRADIENT_LIMIT = 5.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Fitted:
     steps: int
     seconds: float
     curve: list[dict[str, float]] = field(default_factory=list)
+    parts: int = 1  # into how many parts a batch had to be divided to fit into memory
 
 
 class _State:
@@ -66,6 +70,10 @@ class _State:
         self.average = {k: v.detach().clone() for k, v in network.module.state_dict().items()}
         self.best = self.average
         self.best_error_px, self.since_best = math.inf, 0
+        self.parts = Parts(plan.batch_size)
+        # a locator has one keypoint, whatever the plan's keypoints weigh
+        weights = plan.keypoint_weights if len(plan.keypoint_weights) == network.spec.keypoints else (1.0,)
+        self.keypoint_weights = torch.tensor(weights, device=plan.device)
 
     def follow(self, steps: int) -> None:
         """Moves the average of the weights a little towards the weights."""
@@ -132,29 +140,48 @@ def fit(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoi
                 saved_at = time.monotonic()
     finally:
         stream.close()  # pyright: ignore[reportAttributeAccessIssue]
-    return Fitted(state.best, state.best_error_px, clock.steps, clock.seconds, curve)
+    return Fitted(state.best, state.best_error_px, clock.steps, clock.seconds, curve, state.parts.count)
 
 
 def step(state: _State, batch: Batch, plan: Plan, clock: Clock) -> float:
-    """One step of the optimizer; the loss."""
+    """One step of the optimizer; the loss. Where a batch does not fit into memory, it is taken in parts."""
     network = state.network
     network.module.train()
     factor = learning_rate_factor(clock.steps, clock.fraction)
     for group in state.optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
-    images, points, states = (torch.from_numpy(a).to(plan.device) for a in (batch.images, batch.points, batch.states))
-    with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bfloat16"):
-        outputs = network.outputs(images)
-    loss = network.loss(outputs, points, states).mean
-    state.optimizer.zero_grad(set_to_none=True)
-    value = float(loss.detach())
-    if math.isfinite(value):
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.module.parameters(), 5.0)
+    while True:
+        try:
+            value = _gradients(state, batch, plan)
+            break
+        except (RuntimeError, MemoryError) as error:
+            if not is_exhausted(error):
+                raise
+            state.optimizer.zero_grad(set_to_none=True)
+            state.parts.halve(plan.device)
+    norm = torch.nn.utils.clip_grad_norm_(network.module.parameters(), GRADIENT_LIMIT)
+    if math.isfinite(value) and bool(torch.isfinite(norm)):
         state.optimizer.step()
     clock.steps += 1
     state.follow(clock.steps)
     return value
+
+
+def _gradients(state: _State, batch: Batch, plan: Plan) -> float:
+    """Adds up the gradients of all parts of a batch; the loss."""
+    state.optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for part in state.parts.slices(len(batch.images)):
+        images, points, states = (
+            torch.from_numpy(a[part]).to(plan.device) for a in (batch.images, batch.points, batch.states)
+        )
+        with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bfloat16"):
+            outputs = state.network.outputs(images)
+        loss = state.network.loss(outputs, Truth(points, states)).mean(state.keypoint_weights)
+        loss = loss * (len(images) / len(batch.images))
+        loss.backward()
+        total += float(loss.detach())
+    return total
 
 
 def learning_rate_factor(steps: int, fraction: float) -> float:
@@ -170,7 +197,7 @@ def _evaluations(clock: Clock) -> int:
 
 def _optimizer(network: Network, plan: Plan) -> torch.optim.Optimizer:
     """AdamW; a pretrained body learns more gently; biases and norms do not decay."""
-    body = {id(p) for p in getattr(network.module, "body_parameters", list)()}
+    body = {id(p) for p in body_parameters(network.module)}
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for parameter in network.module.parameters():
         rate = plan.body_learning_rate if id(parameter) in body else plan.learning_rate
@@ -187,7 +214,8 @@ def _evaluate(state: _State, stage: Stage, plan: Plan) -> float:
     module = state.network.module
     training = {k: v.detach().clone() for k, v in module.state_dict().items()}
     module.load_state_dict(state.average)
-    batches = plain_batches(stage.validation, stage.batches.load, plan.batch_size)
+    at_once = max(1, plan.batch_size // state.parts.count)
+    batches = plain_batches(stage.validation, stage.batches.load, at_once)
     error = validation_error(state.network, batches, plan.device)
     module.load_state_dict(training)
     if error < 0.99 * state.best_error_px:

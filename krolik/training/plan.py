@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from krolik.errors import InvalidSetting
-from krolik.networks import check_name
+from krolik.networks import entry
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint
@@ -22,6 +22,11 @@ LOCATOR_PX = 192
 CROP_MARGIN = 1.3  # crop side per animal extent: room for the locator's error and for augmentation
 WORTH_CROPPING = 0.6  # a crop smaller than this part of the frame's longer side is worth a locator
 MULTIPLE = 64
+RARE = 0.5  # a keypoint labelled in fewer than this part of what the commonest one has counts more
+HEAVIEST = 4.0  # how much more at most
+REPEATS = 4.0  # how often at most a frame with a rare keypoint is seen per epoch
+CALIBRATED = 0.05  # confidence is the probability of lying within this part of the animal's extent
+LEAST_WITHIN_PX = 2.0  # of the network's pixels
 BF16_WORTH = 1.15
 TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
 
@@ -30,21 +35,28 @@ Pipeline = Literal["whole", "crop"]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user wishes; None leaves the decision to the planner."""
+    """What the user wishes; None leaves the decision to the planner.
 
-    network: str = "unet"
+    `overrides` sets any other field of the plan by its name, after all is decided: {"learning_rate": "1e-3"}.
+    """
+
+    network: str | None = None
     width: float | None = None
-    pretrained: str | None = None  # "auto", "none", or the path of a checkpoint
+    pretrained: str | None = None  # "auto", "none", the path or name of a checkpoint, or a model to start from
     pipeline: Pipeline | None = None
     scale: float | None = None  # view pixels per frame pixel in a crop
     input_px: int | None = None
     batch_size: int | None = None
     budget: Budget = field(default_factory=lambda: Budget(seconds=300))
     seed: int = 0
+    overrides: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         """Raises InvalidSetting for a wish that makes no sense."""
-        check_name(self.network)
+        if self.network in ("auto", None):
+            object.__setattr__(self, "network", None)
+        else:
+            entry(self.network)
         checks = (
             ("--pipeline", self.pipeline, self.pipeline in (None, "whole", "crop"), "Say whole or crop."),
             ("--width", self.width, self.width is None or 0 < self.width <= 4, "Try 0.5 or 1."),
@@ -59,7 +71,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """The configuration of one training. Sizes (width, height) in view pixels, scale in view pixels per frame pixel."""
+    """The configuration of one training. Sizes (width, height) in view pixels, scale in view pixels per frame pixel.
+
+    keypoint_weights: how much each keypoint counts in the loss. repeats: how often at most a frame with a rare keypoint
+    is seen per epoch. within_px: the distance, in frame pixels, that confidence is the probability of.
+    """
 
     network: str
     width: float
@@ -77,6 +93,9 @@ class Plan:
     weight_decay: float
     average_decay: float
     augmentation: AugmentationRanges
+    keypoint_weights: tuple[float, ...]
+    repeats: float
+    within_px: float
     locator_share: float
     precision: Literal["float32", "bfloat16"]
     device: str
@@ -88,16 +107,28 @@ class Plan:
     def to_json(self) -> dict:
         return asdict(self)
 
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Each decision, its value as text and its reason."""
+        flat = {**asdict(self), **asdict(self.augmentation), "budget": str(self.budget)}
+        order = [name for name in flat if name in self.reasons]
+        return [(name, _text(flat[name]), self.reasons[name]) for name in order]
+
     @classmethod
     def from_json(cls, value: dict) -> Plan:
         value = dict(value)
-        for name in ("input_size", "locator_size"):
+        for name in ("input_size", "locator_size", "keypoint_weights"):
             value[name] = tuple(value[name])
         ranges = dict(value["augmentation"])
         ranges["scale"], ranges["gain"] = tuple(ranges["scale"]), tuple(ranges["gain"])
         value["augmentation"] = AugmentationRanges(**ranges)
         value["budget"] = Budget(**value["budget"])
         return cls(**value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, (tuple, list)):
+        return " ".join(_text(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Settings, pretrained: str = "none") -> Plan:
@@ -108,17 +139,25 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         reasons[name] = reason if wish is None else f"set by you (computed: {value})"
         return value if wish is None else wish
 
+    network = decided("network", settings.network, *choose_network(pretrained))
     pipeline = decided("pipeline", settings.pipeline, *choose_pipeline(data))
     if pipeline == "whole" and data.animals > 1:
         raise InvalidSetting("several animals in a frame need the pipeline 'crop'", "--pipeline", "Leave it out.")
     input_size, reasons["input_size"] = choose_input_size(data, pipeline, settings.input_px)
     scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size))
-    rotation, reasons["rotation"] = choose_rotation(data)
+    rotation, reasons["rotation_deg"] = choose_rotation(data)
     mirror, reasons["mirror"] = choose_mirror(data)
+    weights, reasons["keypoint_weights"] = choose_weights(data)
+    within, reasons["within_px"] = choose_within(data, scale)
     precision, reasons["precision"] = choose_precision(machine)
-    plan = Plan(
-        network=settings.network,
-        width=decided("width", settings.width, *choose_width(settings.network)),
+    reasons["pretrained"] = "no checkpoint was found" if pretrained == "none" else "a trained body gains most from few labels"
+    reasons["threads"] = f"the machine has {machine.cores} core(s)"
+    reasons["repeats"] = "frames that show a rare keypoint come up to this many times as often"
+    reasons["device"] = machine.device_name or machine.device
+    reasons["budget"] = "wall time, or steps; the learning rate falls to zero at its end"
+    return _overridden(Plan(
+        network=network,
+        width=decided("width", settings.width, entry(network).width, "the network's own width"),
         pretrained=pretrained,
         pipeline=pipeline,
         input_size=input_size,
@@ -127,12 +166,16 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         animals=data.animals,
         sigma_px=5.0,
         locator_sigma_px=7.0,
-        batch_size=decided("batch_size", settings.batch_size, 8, "fixed: many small steps learn most per minute"),
+        batch_size=decided("batch_size", settings.batch_size, 8, "many small steps learn most per minute; "
+                           "where memory is short, a batch is taken in parts"),
         learning_rate=2e-3,
         body_learning_rate=3e-4 if pretrained != "none" else 2e-3,
         weight_decay=1e-3,
         average_decay=0.99,
         augmentation=AugmentationRanges(rotation_deg=rotation, mirror=mirror),
+        keypoint_weights=weights,
+        repeats=REPEATS,
+        within_px=within,
         locator_share=0.15 if pipeline == "crop" else 0.0,
         precision=precision,  # pyright: ignore[reportArgumentType]
         device=machine.device,
@@ -140,11 +183,70 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         budget=settings.budget,
         seed=settings.seed,
         reasons=reasons,
-    )
-    reasons["network"] = "set by you" if settings.network != "unet" else "the default: fastest to train on a CPU"
-    reasons["pretrained"] = "no checkpoint" if pretrained == "none" else "few labels gain most from a trained body"
-    reasons["threads"] = f"the machine has {machine.cores} core(s)"
-    return replace(plan, reasons=reasons)
+    ), settings.overrides)  # fmt: skip
+
+
+FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "network", "keypoint_weights"}
+
+
+def _overridden(plan: Plan, wishes: Mapping[str, str]) -> Plan:
+    """The plan with single fields set by name. Raises InvalidSetting for an unknown name or an unfit value."""
+    for name, text in wishes.items():
+        owner = plan if name in plan.__dict__ and name not in FIXED else plan.augmentation
+        if name not in owner.__dict__:
+            names = sorted((set(plan.__dict__) - FIXED) | set(plan.augmentation.__dict__))
+            raise InvalidSetting(f"the plan has no field {name!r}", "--set", f"There are: {', '.join(names)}.")
+        now = getattr(owner, name)
+        changed = replace(owner, **{name: _parsed(name, str(text), now)})
+        reasons = {**plan.reasons, name: f"set by you (computed: {_text(now)})"}
+        if isinstance(changed, AugmentationRanges):
+            plan = replace(plan, augmentation=changed, reasons=reasons)
+        else:
+            plan = replace(changed, reasons=reasons)
+    return plan
+
+
+def _parsed(name: str, text: str, now: object):
+    """Text as a value of the type that the field has now; numbers stay finite and do not change their sign."""
+    try:
+        if isinstance(now, bool):
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        if isinstance(now, tuple):
+            values = tuple(type(now[0])(part) for part in text.replace("x", ",").split(","))
+            if len(values) != len(now) or not all(0 < v < 1e6 for v in values):
+                raise ValueError
+            return values
+        if isinstance(now, (int, float)):
+            value = type(now)(text)
+            if not 0 <= value < 1e6:
+                raise ValueError
+            return value
+    except (KeyError, ValueError) as error:
+        raise InvalidSetting(f"{text!r} is no value for {name}", "--set", f"It is {_text(now)} now.") from error
+    choices = {"precision": ("float32", "bfloat16"), "pipeline": ("whole", "crop"), "device": ("cpu", "cuda")}
+    if text not in choices.get(name, ()):
+        raise InvalidSetting(f"{text!r} is no value for {name}", "--set", f"It is {now} now.")
+    return text
+
+
+def choose_network(pretrained: str) -> tuple[str, str]:
+    if pretrained != "none":
+        return "mobilenetv2", "a pretrained body for it was found"
+    return "unet", "the most accurate per minute on a processor, from random weights"
+
+
+def choose_weights(data: DataFingerprint) -> tuple[tuple[float, ...], str]:
+    """More for keypoints that are labelled rarely: the square root of their rarity, up to HEAVIEST."""
+    most = max(data.labelled)
+    weights = [min(HEAVIEST, (RARE * most / n) ** 0.5) if 0 < n < RARE * most else 1.0 for n in data.labelled]
+    rare = sum(w > 1 for w in weights)
+    said = f"{rare} keypoint(s) are labelled in less than half as many frames as the commonest" if rare else "no keypoint is rare"
+    return tuple(round(w, 3) for w in weights), said
+
+
+def choose_within(data: DataFingerprint, scale: float) -> tuple[float, str]:
+    within = max(CALIBRATED * data.typical_extent_px, LEAST_WITHIN_PX / scale)
+    return round(within, 2), f"confidence is the probability of lying this near: {CALIBRATED:.0%} of the animal's extent"
 
 
 def choose_pipeline(data: DataFingerprint) -> tuple[Pipeline, str]:
@@ -200,12 +302,6 @@ def choose_precision(machine: MachineFingerprint) -> tuple[str, str]:
         return "float32", "this processor has no bfloat16 of its own"
     measured = f"bfloat16 was measured {machine.bf16_speedup:.2f} times as fast as float32 here"
     return ("bfloat16" if machine.bf16_speedup > BF16_WORTH else "float32"), measured
-
-
-def choose_width(network: str) -> tuple[float, str]:
-    if network == "mobilenetv2":
-        return 0.5, "the width of the fast checkpoint; half the channels cost a third of the time"
-    return 1.0, "the network's own width"
 
 
 def locator_size(data: DataFingerprint) -> tuple[int, int]:

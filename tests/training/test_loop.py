@@ -120,9 +120,9 @@ def test_a_loss_that_is_not_finite_is_left_out(monkeypatch):
 
     real, calls = heatmap_offset.HeatmapOffset.loss, []
 
-    def sometimes(self, outputs, points, states):
+    def sometimes(self, outputs, truth):
         calls.append(1)
-        return real(self, outputs * (float("nan") if len(calls) == 3 else 1), points, states)
+        return real(self, outputs * (float("nan") if len(calls) == 3 else 1), truth)
 
     monkeypatch.setattr(heatmap_offset.HeatmapOffset, "loss", sometimes)
     model = train(8)

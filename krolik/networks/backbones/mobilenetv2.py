@@ -1,4 +1,4 @@
-"""MobileNetV2 (Sandler et al., CVPR 2018, arXiv:1801.04381) with a feature pyramid down to a quarter of the input.
+"""MobileNetV2 (Sandler et al., CVPR 2018, arXiv:1801.04381) with a feature pyramid, or with DeepLabCut's head.
 
 Layers are named `stem`, `blocks.{i}.{expand,depthwise,project}`, each a convolution with weight and bias, so that
 checkpoints with folded batch normalisation load by name. Padding is TensorFlow's SAME (a stride of 2 on an even size
@@ -11,8 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-STRIDE = 4
-DEEPEST = 32
 # (expansion, channels, repeats, stride) of the publication's table 2
 STAGES = (
     (1, 16, 1, 1),
@@ -24,6 +22,7 @@ STAGES = (
     (6, 320, 1, 1),
 )
 TAPS = (2, 5, 12, 16)  # the last blocks at strides 4, 8, 16, 32
+DILATED_FROM = 13  # the block whose stride DeepLabCut takes away; those behind it are dilated
 PYRAMID = 48
 
 
@@ -33,7 +32,12 @@ def rounded(channels: float) -> int:
 
 
 class Convolution(nn.Module):
-    """Convolution with SAME padding, optional batch normalisation, optional ReLU6; `weight` and `bias` as named."""
+    """Convolution with SAME padding, optional batch normalisation, optional ReLU6; `weight` and `bias` as named.
+
+    `dilation` spreads the kernel's taps, for a stage whose stride was taken away.
+    """
+
+    dilation = 1
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int, norm: bool, active: bool):
         super().__init__()
@@ -47,8 +51,8 @@ class Convolution(nn.Module):
         if self.stride == 2:
             x, padding = functional.pad(x, (0, 1, 0, 1)), 0
         else:
-            padding = self.kernel // 2
-        x = self.norm(functional.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups))
+            padding = self.kernel // 2 * self.dilation
+        x = self.norm(functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups))
         return functional.relu6(x) if self.active else x
 
 
@@ -70,46 +74,83 @@ class Block(nn.Module):
         return x + out if self.residual else out
 
 
-class MobileNetV2(nn.Module):
-    """(B, 3, H, W) in -1..1 → (B, channels, H / 4, W / 4)."""
+class Body(nn.Module):
+    """The stem and the 17 blocks. `deepest` 16 takes the last stride away and dilates what follows instead."""
 
-    def __init__(self, width: float, channels: int, norm: bool):
+    body_prefixes = ("stem.", "blocks.")
+
+    def __init__(self, width: float, norm: bool, deepest: int = 32):
         super().__init__()
         current = rounded(32 * width)
         self.stem = Convolution(3, current, 3, 2, 1, norm, True)
-        blocks, tapped = [], []
+        blocks: list[Block] = []
+        self.widths: list[int] = []
+        at = 2
         for expansion, base, repeats, stride in STAGES:
             for repeat in range(repeats):
-                blocks.append(Block(current, rounded(base * width), expansion, stride if repeat == 0 else 1, norm))
+                own = stride if repeat == 0 and at * stride <= deepest else 1
+                at *= own
+                block = Block(current, rounded(base * width), expansion, own, norm)
+                if len(blocks) > DILATED_FROM and deepest < 32:
+                    block.depthwise.dilation = 2
+                blocks.append(block)
                 current = rounded(base * width)
-                if len(blocks) - 1 in TAPS:
-                    tapped.append(current)
+                self.widths.append(current)
         self.blocks = nn.ModuleList(blocks)
+
+    def features(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """What each block puts out."""
+        x = self.stem(x)
+        out = []
+        for block in self.blocks:
+            x = block(x)
+            out.append(x)
+        return out
+
+
+class MobileNetV2(Body):
+    """(B, 3, H, W) in -1..1 → (B, channels, H / 4, W / 4), by a feature pyramid (Lin et al., CVPR 2017)."""
+
+    stride, multiple = 4, 32
+
+    def __init__(self, width: float, channels: int, norm: bool):
+        super().__init__(width, norm)
         self.lateral = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(c, PYRAMID, 1, bias=False), nn.BatchNorm2d(PYRAMID)) for c in tapped
+            nn.Sequential(nn.Conv2d(self.widths[tap], PYRAMID, 1, bias=False), nn.BatchNorm2d(PYRAMID)) for tap in TAPS
         )
         self.smooth = nn.Sequential(
             nn.Conv2d(PYRAMID, PYRAMID, 3, padding=1, bias=False), nn.BatchNorm2d(PYRAMID), nn.ReLU(inplace=True)
         )
         self.head = nn.Conv2d(PYRAMID, channels, 1)
 
-    def body_parameters(self) -> list[nn.Parameter]:
-        """What a pretrained checkpoint fills, to be trained more gently than the rest."""
-        return [*self.stem.parameters(), *self.blocks.parameters()]
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.stem(x)
-        taps = []
-        for i, block in enumerate(self.blocks):
-            x = block(x)
-            if i in TAPS:
-                taps.append(x)
+        features = self.features(x)
+        taps = [features[tap] for tap in TAPS]
         x = self.lateral[-1](taps[-1])
         for lateral, tap in zip(list(self.lateral)[-2::-1], taps[-2::-1]):
             x = functional.interpolate(x, scale_factor=2.0) + lateral(tap)
         return self.head(self.smooth(x))
 
 
-def module(width: float, channels: int, normalized: bool) -> MobileNetV2:
+class DeconvolvedMobileNetV2(Body):
+    """(B, 3, H, W) in -1..1 → (B, channels, H / 8, W / 8): DeepLabCut's head on a body of output stride 16."""
+
+    stride, multiple = 8, 32
+
+    def __init__(self, width: float, channels: int, norm: bool):
+        super().__init__(width, norm, deepest=16)
+        self.head = nn.ConvTranspose2d(self.widths[-1], channels, 3, 2, 1, 1)
+        nn.init.normal_(self.head.weight, std=0.01)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.features(x)[-1])
+
+
+def mobilenetv2(width: float, channels: int, normalized: bool) -> MobileNetV2:
     """MobileNetV2 of any width multiplier; `normalized` is off when pretrained weights will be loaded."""
     return MobileNetV2(width, channels, normalized)
+
+
+def mobilenetv2_deconv(width: float, channels: int, normalized: bool) -> DeconvolvedMobileNetV2:
+    """The same body as DeepLabCut takes it: dilated, with one learnt doubling of the resolution."""
+    return DeconvolvedMobileNetV2(width, channels, normalized)

@@ -11,8 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-STRIDE = 4
-DEEPEST = 64  # the input's sides must be multiples of this
 WIDTHS = (16, 32, 48, 64, 96, 128)  # at strides 2, 4, 8, 16, 32, 64
 
 
@@ -24,6 +22,8 @@ def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 class UNet(nn.Module):
     """(B, 3, H, W) in -1..1 → (B, channels, H / 4, W / 4)."""
+
+    stride, multiple = 4, 64  # the input's sides must be multiples of the latter
 
     def __init__(self, widths: tuple[int, ...], channels: int):
         super().__init__()
@@ -48,6 +48,6 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-def module(width: float, channels: int, normalized: bool) -> UNet:
+def unet(width: float, channels: int, normalized: bool) -> UNet:
     """A U-Net whose widths are multiplied by `width` and rounded to multiples of 16."""
     return UNet(tuple(max(16, 16 * round(w * width / 16)) for w in WIDTHS), channels)
