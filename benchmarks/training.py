@@ -1,10 +1,13 @@
-"""Test error after a time budget, on real labelled data.
+"""Test error after a time budget, on real labelled data, for the planner's choice and for every network.
 
-    python benchmarks/training.py DATA [--sets openfield reaching] [--budgets 1m 2m 5m] [--networks unet mobilenetv2]
-                                       [--pretrained none auto] [--seeds 0 1 2] [--json results.json]
+    python benchmarks/training.py DATA --json results.json [--sets openfield reaching flies13:100] [--budgets 1m 3m 5m]
+                                  [--networks auto unet resnet18] [--pretrained none auto] [--seeds 0 1 2]
+                                  [--set FIELD=VALUE]
 
-DATA is a folder with DeepLabCut projects. Split every:5: no test frame is trained on or chosen by. Each row is the
-median over the seeds; mean error of all labelled points on the test frames, in pixels of the full frame.
+DATA is a folder with the sets that `datasets.py` knows. Test frames are never trained on or chosen by; what the plan is
+chosen by is the error on the validation frames, which is shown beside. Errors are means over all labelled points, in
+pixels of the full frame. Rows that are in the JSON file already are not measured again, so a benchmark that was stopped
+goes on; each row says how many cores it had.
 """
 
 from __future__ import annotations
@@ -14,70 +17,82 @@ import json
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 
-import krolik
+from datasets import project
+
+from krolik.cli.plan import parsed_settings
 from krolik.process import prepare
 from krolik.training.machine import core_count
+
+KEYS = ("set", "network", "pretrained", "budget", "cores", "overrides")
+SHOWN = ("n", "mean_error_px", "median_error_px", "p95_error_px", "validation_error_px", "calibration_error", "steps")
 
 
 def main() -> None:
     prepare()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--sets", nargs="+", default=["openfield", "reaching"])
-    parser.add_argument("--budgets", nargs="+", default=["1m", "2m", "5m"])
-    parser.add_argument("--networks", nargs="+", default=["unet", "mobilenetv2"])
+    parser.add_argument("--sets", nargs="+", default=["openfield", "reaching", "flies13:100"])
+    parser.add_argument("--budgets", nargs="+", default=["1m", "3m", "5m", "10m"])
+    parser.add_argument("--networks", nargs="+", default=["auto"])
     parser.add_argument("--pretrained", nargs="+", default=["none"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--set", nargs="*", default=[], dest="overrides", metavar="FIELD=VALUE")
+    parser.add_argument("--input", type=int)
+    parser.add_argument("--json", type=Path, required=True)
     arguments = parser.parse_args()
-    rows: list[dict] = []
-    for name in arguments.sets:
-        for budget in arguments.budgets:
-            for network in arguments.networks:
-                for pretrained in arguments.pretrained if network != "unet" else ["none"]:
-                    results = [
-                        measure(arguments.data / name, budget, network, pretrained, seed) for seed in arguments.seeds
-                    ]
-                    rows.append(summary(name, budget, network, pretrained, results))
-                    show(rows[-1], header=len(rows) == 1)
-                    if arguments.json:
-                        arguments.json.write_text(json.dumps({"cores": core_count(), "rows": rows}, indent=1))
+    rows = json.loads(arguments.json.read_text()) if arguments.json.is_file() else []
+    for job in jobs(arguments):
+        if not any(all(row[k] == job[k] for k in (*KEYS, "seed")) for row in rows):
+            rows.append({**job, **measure(arguments.data, job, arguments.input)})
+            arguments.json.write_text(json.dumps(rows, indent=1))
+            print({k: rows[-1][k] for k in (*KEYS, "seed", *SHOWN)}, flush=True)
+    show(rows)
 
 
-def measure(data: Path, budget: str, network: str, pretrained: str, seed: int) -> dict:
-    with tempfile.TemporaryDirectory() as folder, krolik.new(Path(folder) / "b.krolik") as project:
-        project.import_labels(data)
-        started = time.monotonic()
-        model = project.train("every:5", network, budget, seed, pretrained=pretrained)
-        wall = time.monotonic() - started
-        evaluation = project.evaluate()
-        overall = evaluation.metrics.overall
-        return {
-            "seed": seed, "wall_s": wall, "steps": model.document["statistics"]["stages"]["pose"]["steps"],
-            "pipeline": model.document["plan"]["pipeline"], "n": overall.n, "mean_error_px": overall.mean_error_px,
-            "median_error_px": overall.median_error_px, "p95_error_px": overall.p95_error_px, "missed": overall.missed,
-            "keypoints": {k.name: {"n": k.n, "mean_error_px": k.mean_error_px} for k in evaluation.metrics.keypoints},
-        }  # fmt: skip
+def jobs(arguments: argparse.Namespace):
+    overrides = " ".join([*arguments.overrides, *([f"input={arguments.input}"] if arguments.input else [])])
+    for seed in arguments.seeds:
+        for name in arguments.sets:
+            for budget in arguments.budgets:
+                for network in arguments.networks:
+                    for pretrained in arguments.pretrained:
+                        yield {"set": name, "network": network, "pretrained": pretrained, "budget": budget,
+                               "cores": core_count(), "overrides": overrides, "seed": seed}  # fmt: skip
 
 
-def summary(name: str, budget: str, network: str, pretrained: str, results: list[dict]) -> dict:
-    def middle(key: str) -> float:
-        return statistics.median(r[key] for r in results)
+def measure(data: Path, job: dict, input_px: int | None) -> dict:
+    wishes = parsed_settings([w for w in job["overrides"].split() if not w.startswith("input=")])
+    with tempfile.TemporaryDirectory() as folder:
+        opened, split = project(data, job["set"], Path(folder))
+        with opened:
+            started = time.monotonic()
+            model = opened.train(split, job["network"], job["budget"], job["seed"], pretrained=job["pretrained"],
+                                 overrides=wishes, input_px=input_px)  # fmt: skip
+            wall = time.monotonic() - started
+            evaluation = opened.evaluate()
+    overall, statistics_ = evaluation.metrics.overall, model.document["statistics"]["stages"]["pose"]
+    return {
+        "wall_s": wall, "steps": statistics_["steps"], "chosen": model.document["plan"]["network"],
+        "pipeline": model.document["plan"]["pipeline"], "validation_error_px": statistics_["validation_error_px"],
+        "n": overall.n, "mean_error_px": overall.mean_error_px, "median_error_px": overall.median_error_px,
+        "p95_error_px": overall.p95_error_px, "missed": overall.missed,
+        "calibration_error": evaluation.reliability.error, "within_px": evaluation.reliability.within_px,
+        "keypoints": {k.name: {"n": k.n, "mean_error_px": k.mean_error_px} for k in evaluation.metrics.keypoints},
+    }  # fmt: skip
 
-    keys = ("mean_error_px", "median_error_px", "p95_error_px", "wall_s", "steps")
-    return {"set": name, "budget": budget, "network": network, "pretrained": pretrained, "n": results[0]["n"],
-            **{k: middle(k) for k in keys}, "seeds": results}  # fmt: skip
 
-
-def show(row: dict, header: bool) -> None:
-    columns = ("set", "budget", "network", "pretrained", "n", "mean_error_px", "median_error_px", "p95_error_px",
-               "wall_s", "steps")  # fmt: skip
-    if header:
-        print("  ".join(f"{c:>15}" for c in columns))
-    cells = [f"{row[c]:.2f}" if isinstance(row[c], float) else str(row[c]) for c in columns]
-    print("  ".join(f"{c:>15}" for c in cells), flush=True)
+def show(rows: list[dict]) -> None:
+    """Medians over the seeds, as a table of Markdown."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[k] for k in KEYS)].append(row)
+    print("| " + " | ".join([*KEYS, "seeds", *SHOWN]) + " |\n|" + "---|" * (len(KEYS) + 1 + len(SHOWN)))
+    for key, group in groups.items():
+        cells = [statistics.median(r[k] for r in group if r[k] is not None) for k in SHOWN]
+        print("| " + " | ".join([*map(str, key), str(len(group)), *(f"{c:.4g}" for c in cells)]) + " |")
 
 
 if __name__ == "__main__":

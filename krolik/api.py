@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from krolik.actions.importing import ImportReport
     from krolik.actions.information import ProjectInformation
     from krolik.actions.labelling import Operation
+    from krolik.actions.planning import Preparation
     from krolik.actions.predicting import PredictionReport
     from krolik.actions.reporter import Reporter
     from krolik.actions.running import RunReport
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from krolik.project.models import ModelRecord
     from krolik.project.videos import VideoRecord
     from krolik.rendering.overlay import Style
+    from krolik.training.plan import Settings
 
 PathLike = str | Path
 
@@ -65,6 +67,17 @@ def new(
         Path(path).unlink()
         raise
     return project
+
+
+def _wishes(network: str, budget: str, seed: int, settings: Mapping[str, object]) -> Settings:
+    """What the user wishes of a training. Raises InvalidSetting for an unknown setting."""
+    from krolik.training.budget import Budget
+    from krolik.training.plan import Settings
+
+    try:
+        return Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
+    except TypeError as error:
+        raise InvalidSetting(f"no such setting ({error})", "train") from error
 
 
 def parse_skeleton(wish: str | Skeleton) -> Skeleton:
@@ -205,9 +218,27 @@ class Project:
 
         rule: every:N, blocks[:FRACTION], random[:FRACTION[:SEED]], by-video[:NAME,...], file:PATH.
         """
-        from krolik.actions.training import split
+        from krolik.actions.splitting import split
 
         return split(self.file, rule, name, "api")
+
+    def plan(
+        self,
+        split: str = defaults.SPLIT,
+        network: str = defaults.NETWORK,
+        budget: str = defaults.BUDGET,
+        seed: int = defaults.SEED,
+        *,
+        reporter: Reporter | None = None,
+        **settings: object,
+    ) -> Preparation:
+        """What `train` would do with the same arguments: each decision with its reason, and what in the labels to mend.
+
+        `plan.rows()` of the result has the decisions, `findings` what was found. Raises as `train` does.
+        """
+        from krolik.actions.planning import prepare
+
+        return prepare(self.file, _wishes(network, budget, seed, settings), split, reporter or _silent())
 
     def train(
         self,
@@ -216,6 +247,7 @@ class Project:
         budget: str = defaults.BUDGET,
         seed: int = defaults.SEED,
         *,
+        folds: int = 0,
         resume: bool = False,
         reporter: Reporter | None = None,
         **settings: object,
@@ -223,23 +255,22 @@ class Project:
         """Trains a model on the training frames of a split and keeps it in the project.
 
         budget: wall time ("90s", "5m") or steps ("2000steps", which repeats exactly with the same seed).
+        folds: cross-validate first, so that every training frame is tested once by a model that never saw it; the
+        budget is shared equally by the folds and the final model. With split "none", that is every labelled frame.
         resume: go on with the training that was interrupted last; the other arguments are then not used.
-        settings: name, width, pretrained ("auto", "none", a path or name), pipeline ("whole" or "crop"), scale,
-        input_px, batch_size; each left out is decided from the data, with a reason (see `ModelRecord.document`).
+        settings: name, width, pretrained ("auto", "none", a checkpoint's path or name, a model of the project or the
+        path of another project to go on from), pipeline ("whole" or "crop"), scale, input_px, batch_size, overrides
+        (any other field of the plan by name); each left out is decided from the data, with a reason (see `plan`).
         Raises InvalidLabels, InvalidSetting, NotFound, StorageError.
         """
         from krolik.actions import training
-        from krolik.training.budget import Budget
-        from krolik.training.plan import Settings
 
         if resume:
             return training.resume(self.file, reporter or _silent())
         name = settings.pop("name", None)
-        try:
-            wishes = Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
-        except TypeError as error:
-            raise InvalidSetting(f"no such setting ({error})", "train") from error
-        return training.train(self.file, wishes, split, None if name is None else str(name), reporter or _silent())
+        wishes = _wishes(network, budget, seed, settings)
+        said = None if name is None else str(name)
+        return training.train(self.file, wishes, split, said, folds, reporter or _silent())
 
     def evaluate(
         self,
@@ -264,6 +295,22 @@ class Project:
         folder = None if pictures is None else Path(pictures)
         criteria = Criteria(threshold, tuple(pck), tuple(pck_body))
         return evaluate(self.file, model, split, criteria, folder, worst, reporter or _silent())
+
+    def report(
+        self,
+        out: PathLike = defaults.REPORT,
+        model: str | None = None,
+        split: str | None = None,
+        reporter: Reporter | None = None,
+    ) -> list[Path]:
+        """Writes the statistics of a model's training as a page, as JSON and its plots as PNG; returns their paths.
+
+        Errors are those on the test frames of the split, or of the cross-validation where there are none.
+        Raises NotFound, InvalidSetting, StorageError.
+        """
+        from krolik.actions.reporting import report
+
+        return report(self.file, Path(out), model, split, reporter or _silent())
 
     def predict(
         self,

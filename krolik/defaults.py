@@ -16,6 +16,7 @@ OUT = "krolik-results"
 DEMO_OUT = "krolik-demo"
 DEMO_BUDGET = "60s"
 EXPORT_TO = "csv"
+REPORT = "krolik-report.html"
 RUN_TABLES = ("csv", "json", "hdf5")
 SELECT_COUNT = 20
 STRATEGY = "diverse"

@@ -2,8 +2,8 @@
 
     python deeplabcut_train.py PROJECT OUT.json --network cspnext_s --minutes 1 5 10 20 [--test-every 5]
 
-PROJECT is copied, never changed. Labelled frames in order of their names; position i tests where i % N == N - 1. The
-clock is wall time from the training call. Weights are random: its hub is out of reach on a machine without internet, and
+PROJECT is copied, never changed. Labelled frames in order of their names; position i tests where i % N == N - 1.
+The clock is wall time from the training call. Weights are random: its hub is out of reach on a machine without internet, and
 it has no option for that, so the builder of its model is wrapped; nothing else is changed.
 """
 
@@ -12,6 +12,7 @@ import json
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import deeplabcut
@@ -70,10 +71,8 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict:
         PoseModel.build = random
         dlc_training.PoseModel.build = random
     snapshots = watch(folder, arguments.minutes)
-    try:
+    with suppress(BudgetSpent):
         deeplabcut.train_network(str(config), epochs=100_000)
-    except BudgetSpent:
-        pass
     model_config = next(config.parent.glob("dlc-models-pytorch/**/train/pytorch_config.yaml"))
     rows = []
     for mark in snapshots:

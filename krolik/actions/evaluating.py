@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from krolik.actions.reporter import Reporter
-from krolik.actions.training import NO_SPLIT, load_pixels, samples, split_parts
+from krolik.actions.samples import load_pixels, samples
+from krolik.actions.splitting import NO_SPLIT, split_parts
 from krolik.errors import InvalidLabels, InvalidSetting
 from krolik.evaluation import Criteria, Metrics, match, measure
+from krolik.evaluation.calibration import Reliability, reliability
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_frame
-from krolik.poses import FrameKey
+from krolik.poses import FrameKey, State
 from krolik.project import ProjectFile, labels, models, videos
 from krolik.project.models import ModelRecord
 from krolik.rendering.annotated import write_image
 from krolik.rendering.comparison import labelled_and_predicted
+from krolik.skeleton import Skeleton
 from krolik.training.machine import core_count
 from krolik.training.splits import TEST
 from krolik.training.training_set import Sample
@@ -35,17 +38,18 @@ class Evaluation:
     split: str
     frames: int
     metrics: Metrics
+    reliability: Reliability
     pictures: list[Path]
 
     def to_json(self) -> dict:
-        metrics = self.metrics.to_json()
+        metrics = {**self.metrics.to_json(), "reliability": self.reliability.to_json()}
         headline = {key: metrics["overall"][key] for key in ("n", "mean_error_px", "median_error_px")}
         return {"model": self.model, "split": self.split, "frames": self.frames, **headline, **metrics,
                 "pictures": [str(p) for p in self.pictures]}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class Seen:
     """A test frame with its predicted animals, in the order of the labelled ones. predicted: (N, K, 3)."""
 
     sample: Sample
@@ -67,6 +71,20 @@ def evaluate(
     """
     record = models.get(file, model_name)
     split_name = split_name or record.document["split"]
+    seen, model = look(file, record, split_name, reporter)
+    metrics, trust = judge(seen, model.skeleton.names, criteria, within_px(record))
+    if not file.read_only:
+        kept = {"frames": len(seen), **metrics.to_json(), "reliability": trust.to_json()}
+        models.set_metrics(file, record, {split_name: kept})
+    drawn = []
+    if pictures is not None:
+        for rank, (picture, stem) in enumerate(draw_worst(file, model.skeleton, seen, worst), 1):
+            drawn.append(write_image(pictures / f"worst_{rank:02d}_{stem}.png", picture))
+    return Evaluation(record.name, split_name, len(seen), metrics, trust, drawn)
+
+
+def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Reporter) -> tuple[list[Seen], PoseModel]:
+    """What a model predicts on every test frame of a split. Raises InvalidSetting, InvalidLabels."""
     parts = split_parts(file, split_name, "evaluate")
     tested = samples(file, parts, TEST)
     if not tested:
@@ -80,14 +98,23 @@ def evaluate(
     for number, sample in enumerate(tested):
         seen.append(_look(model, sample, load_pixels(file, sample.key)))
         reporter.progress("evaluate", (number + 1) / len(tested))
-    metrics = measure(
-        np.concatenate([s.sample.points for s in seen]), np.concatenate([s.sample.states for s in seen]),
-        np.concatenate([s.predicted for s in seen]), model.skeleton.names, criteria,
-    )  # fmt: skip
-    if not file.read_only:
-        models.set_metrics(file, record, {split_name: {"frames": len(tested), **metrics.to_json()}})
-    drawn = _draw_worst(file, model, seen, pictures, worst) if pictures is not None else []
-    return Evaluation(record.name, split_name, len(tested), metrics, drawn)
+    return seen, model
+
+
+def within_px(record: ModelRecord) -> float:
+    """The distance that the model's confidence speaks of; older models' confidence speaks of none: 5 px."""
+    return float(record.document["plan"].get("within_px", 5.0))
+
+
+def judge(seen: Sequence[Seen], names: Sequence[str], criteria: Criteria, within: float) -> tuple[Metrics, Reliability]:
+    """Errors over all frames, and whether confidence comes true: every label but the unknown ones is counted."""
+    points, states = (np.concatenate([getattr(s.sample, name) for s in seen]) for name in ("points", "states"))
+    predicted = np.concatenate([s.predicted for s in seen])
+    errors = np.linalg.norm(points - predicted[..., :2], axis=-1)
+    judged = (states != State.UNKNOWN) & np.isfinite(predicted[..., 2])
+    right = np.nan_to_num(errors, nan=np.inf) <= within
+    trust = reliability(predicted[..., 2][judged], right[judged], within)
+    return measure(points, states, predicted, names, criteria), trust
 
 
 def _refuse_trained(record: ModelRecord, tested: Sequence[FrameKey], split_name: str) -> None:
@@ -102,25 +129,24 @@ def _refuse_trained(record: ModelRecord, tested: Sequence[FrameKey], split_name:
         )
 
 
-def _look(model: PoseModel, sample: Sample, rgb: np.ndarray) -> _Seen:
+def _look(model: PoseModel, sample: Sample, rgb: np.ndarray) -> Seen:
     found = predict_frame(model, Frame(rgb))
     predicted = np.full((*sample.states.shape, 3), np.nan)
     for animal, chosen in enumerate(match(sample.points, found)):
         if chosen >= 0:
             predicted[animal] = found[chosen]
-    return _Seen(sample, predicted)
+    return Seen(sample, predicted)
 
 
-def _draw_worst(file: ProjectFile, model: PoseModel, seen: list[_Seen], folder: Path, worst: int) -> list[Path]:
+def draw_worst(
+    file: ProjectFile, skeleton: Skeleton, seen: Sequence[Seen], worst: int
+) -> Iterator[tuple[np.ndarray, str]]:
+    """Pictures of the frames with the largest errors, worst first, each with a name for its file."""
     names = {r.id: r.name for r in videos.records(file)}
     frame_names = {f.key: f.name for f in labels.load(file)}
-    written = []
-    for rank, one in enumerate(sorted(seen, key=lambda s: -s.error_px)[:worst], 1):
+    for one in sorted(seen, key=lambda s: -s.error_px)[:worst]:
         key = one.sample.key
         caption = f"{names.get(key.video, key.video)} {frame_names[key]}: {one.error_px:.1f} px"
-        picture = labelled_and_predicted(
-            load_pixels(file, key), model.skeleton, one.sample.points, one.predicted, caption
-        )
-        stem = Path(names.get(key.video, key.video)).stem
-        written.append(write_image(folder / f"worst_{rank:02d}_{stem}_{Path(frame_names[key]).stem}.png", picture))
-    return written
+        pixels = load_pixels(file, key)
+        stem = f"{Path(names.get(key.video, key.video)).stem}_{Path(frame_names[key]).stem}"
+        yield labelled_and_predicted(pixels, skeleton, one.sample.points, one.predicted, caption), stem

@@ -1,102 +1,51 @@
-"""Training: a split, a plan, a run that survives interruption, a model in the project."""
+"""Training: a plan, a run that survives interruption, a model in the project."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections.abc import Sequence
-
-import numpy as np
 
 import krolik
-from krolik.actions.labelling import keep_pixels
+from krolik.actions import folding
+from krolik.actions.planning import Preparation, prepare
 from krolik.actions.reporter import Reporter
+from krolik.actions.samples import labels_hash, samples, training_set
+from krolik.actions.transferring import find_origin
 from krolik.engines import native
-from krolik.errors import Cancelled, Conflict, InvalidLabels, InvalidSetting, NotFound
+from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound
+from krolik.evaluation.calibration import Calibration
 from krolik.inference.model import ModelDescription, pack
-from krolik.poses import FrameKey, Labels
-from krolik.project import ProjectFile, history, labels, models, runs, splits, videos
-from krolik.project.edits import Change
+from krolik.poses import FrameKey
+from krolik.project import ProjectFile, labels, models, runs
 from krolik.project.models import ModelRecord
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.loop import Progress
 from krolik.training.plan import Plan, Settings
-from krolik.training.splits import TRAIN, assign, validation_keys
-from krolik.training.training_set import Sample, TrainingSet
-from krolik.video.images import decode_image
-
-NO_SPLIT = "none"
+from krolik.training.splits import TRAIN
 
 
-def split(file: ProjectFile, rule: str, name: str | None, source: str) -> dict[FrameKey, str]:
-    """Makes (or makes anew) the split of that name, which is the rule itself unless another is given."""
-    names = {r.id: r.name for r in videos.records(file)}
-    parts = assign(rule, labels.load(file).frames, names)
-    history.commit(file, Change((splits.set_split(file, name or rule, parts),), source, f"split {name or rule}"))
-    return parts
+def train(
+    file: ProjectFile, settings: Settings, split_name: str, name: str | None, folds: int, reporter: Reporter
+) -> ModelRecord:
+    """Trains a model and keeps it in the project; with `folds`, cross-validates first.
 
-
-def split_parts(file: ProjectFile, name: str, source: str) -> dict[FrameKey, str]:
-    """The part of each labelled frame by a kept split; a rule that is not kept yet is applied and kept."""
-    found = labels.load(file)
-    if name == NO_SPLIT:
-        return {f.key: TRAIN for f in found}
-    if name not in splits.names(file):
-        return split(file, name, None, source)
-    kept = splits.load(file, name)
-    parts = {f.key: kept.get(f.key) or _late_part(f.key, name, kept) for f in found}
-    return {key: part for key, part in parts.items() if part is not None}
-
-
-def _late_part(key: FrameKey, name: str, kept: dict[FrameKey, str]) -> str | None:
-    """Where a frame goes that was labelled after the split was made.
-
-    It trains, but not beside test frames that look like it: with blocks it stays out, with by-video it goes where its
-    video went. None means neither part.
+    Raises InvalidLabels, InvalidSetting, StorageError.
     """
-    if name.startswith("blocks"):
-        return None
-    if name.startswith("by-video"):
-        return next((part for k, part in kept.items() if k.video == key.video), TRAIN)
-    return TRAIN
-
-
-def samples(file: ProjectFile, parts: dict[FrameKey, str], wanted: str) -> list[Sample]:
-    """The labelled frames of one part, as training sees them."""
-    sizes = labels.frame_sizes(file)
-    found = labels.load(file)
-    lacking = [f for f in found if f.key not in sizes]
-    if lacking:
-        raise InvalidLabels(f"the pixels of {len(lacking)} labelled frames are not in the project", file.path)
-    return [Sample.of(f, sizes[f.key], len(found.skeleton)) for f in found if parts.get(f.key) == wanted]
-
-
-def load_pixels(file: ProjectFile, key: FrameKey) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of a labelled frame."""
-    data = labels.pixels(file, key)
-    if data is None:
-        raise NotFound("the pixels of this frame are not in the project", f"{key.video}, frame {key.index}")
-    return decode_image(data, f"{key.video}, frame {key.index}")
-
-
-def train(file: ProjectFile, settings: Settings, split_name: str, name: str | None, reporter: Reporter) -> ModelRecord:
-    """Trains a model and keeps it in the project. Raises InvalidLabels, InvalidSetting, StorageError."""
     started = time.monotonic()
     if name is not None and name in {m.name for m in models.every(file)}:
         raise InvalidSetting(f"a model is named {name!r} already", "--name", "Choose another name.")
-    parts = split_parts(file, split_name, "train")
-    keep_pixels(file, reporter)
-    trainable = samples(file, parts, TRAIN)
-    validating = validation_keys([s.key for s in trainable])
-    data = _training_set(file, trainable, validating)
-    plan, fingerprint = native.plan_training(data, settings)
+    ready = prepare(file, settings, split_name, reporter)
+    for finding in ready.findings:
+        reporter.note(f"{finding.what}. {finding.fix}")
+    ready = folding.shared_budget(ready, folds)
     run = runs.start(file, "train", {
-        "plan": plan.to_json(), "fingerprint": fingerprint, "split": split_name, "name": name,
-        "train": [list(s.key) for s in trainable], "validation": [list(k) for k in sorted(validating)],
-        "labels": labels_hash(labels.load(file), [s.key for s in trainable]),
+        "plan": ready.plan.to_json(), "fingerprint": ready.fingerprint, "split": split_name, "name": name,
+        "train": [list(s.key) for s in ready.trainable], "validation": [list(k) for k in sorted(ready.validating)],
+        "labels": labels_hash(labels.load(file), [s.key for s in ready.trainable]),
+        "findings": [f.to_json() for f in ready.findings], "origin": settings.pretrained if ready.origin else None,
+        "folds": folds, "folded": [],
     })  # fmt: skip
-    return _run(file, run, native.Training(data, plan, fingerprint, started), reporter)
+    return _run(file, run, ready, started, None, reporter)
 
 
 def resume(file: ProjectFile, reporter: Reporter) -> ModelRecord:
@@ -106,51 +55,39 @@ def resume(file: ProjectFile, reporter: Reporter) -> ModelRecord:
     if run is None:
         raise NotFound("there is no interrupted training", file.path)
     document = run.document
-    parts = {FrameKey(*k): TRAIN for k in document["train"]}
-    trainable = samples(file, parts, TRAIN)
+    try:
+        plan = Plan.from_json(document["plan"])
+        folds, origin = document["folds"], find_origin(file, document["origin"])
+    except (KeyError, TypeError) as error:
+        raise Conflict("this training was begun by another version of Krolik", file.path, "Start a new one.") from error
+    trainable = samples(file, {FrameKey(*k): TRAIN for k in document["train"]}, TRAIN)
     if labels_hash(labels.load(file), [s.key for s in trainable]) != document["labels"]:
         raise Conflict("the labels have changed since this training began", file.path, "Start a new one.")
     validating = {FrameKey(*k) for k in document["validation"]}
-    try:
-        plan = Plan.from_json(document["plan"])
-    except (KeyError, TypeError) as error:
-        raise Conflict("this training was begun by another version of Krolik", file.path, "Start a new one.") from error
+    data = training_set(file, trainable, validating)
     saved = runs.checkpoint(file, run.id)
     checkpoint = Checkpoint.from_bytes(saved) if saved else None
     if checkpoint is not None:
         started -= checkpoint.total_seconds
-        reporter.note(f"going on with run {run.id} from step {checkpoint.steps} of the {checkpoint.stage}")
+        done = f"fold {len(document['folded']) + 1} of {folds}, " if len(document["folded"]) < folds else ""
+        reporter.note(f"going on with run {run.id} from {done}step {checkpoint.steps} of the {checkpoint.stage}")
     runs.restart(file, run.id)
-    data = _training_set(file, trainable, validating)
-    training = native.Training(data, plan, document["fingerprint"], started, checkpoint)
-    return _run(file, run.id, training, reporter)
+    ready = Preparation(document["split"], trainable, validating, data, plan, document["fingerprint"], [], origin)
+    return _run(file, run.id, ready, started, checkpoint, reporter)
 
 
-def labels_hash(found: Labels, keys: Sequence[FrameKey]) -> str:
-    """Tells whether the labels of these frames are what they were."""
-    digest, wanted = hashlib.sha256(), set(keys)
-    digest.update("\0".join(found.skeleton.names).encode())
-    for frame in sorted((f for f in found if f.key in wanted), key=lambda f: f.key):
-        digest.update(repr(tuple(frame.key)).encode())
-        for instance in frame.instances:
-            digest.update(instance.points.tobytes() + instance.states.tobytes())
-    return digest.hexdigest()
-
-
-def _training_set(file: ProjectFile, trainable: list[Sample], validating: set[FrameKey]) -> TrainingSet:
-    return TrainingSet(
-        labels.skeleton(file),
-        [s for s in trainable if s.key not in validating],
-        [s for s in trainable if s.key in validating],
-        lambda key: load_pixels(file, key),
-    )
-
-
-def _run(file: ProjectFile, run: int, training: native.Training, reporter: Reporter) -> ModelRecord:
-    events = _Events(file, run, training.plan, reporter)
+def _run(
+    file: ProjectFile, run: int, ready: Preparation, started: float, checkpoint: Checkpoint | None, reporter: Reporter
+) -> ModelRecord:
+    """All folds that are still to do, then the model."""
+    events = _Events(file, run, ready.plan, reporter)
     try:
+        while len(runs.get(file, run).document["folded"]) < runs.get(file, run).document["folds"]:
+            folding.train_fold(file, run, ready, started, checkpoint, events, reporter)
+            checkpoint, started = None, time.monotonic()
+        training = native.Training(ready.data, ready.plan, ready.fingerprint, started, checkpoint, ready.origin)
         trained = native.train(training, events)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Cancelled):
         runs.finish(file, run, "cancelled")
         raise
     except BaseException as error:
@@ -174,20 +111,27 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRec
     origin = {
         "project": file.get("uuid"), "krolik": krolik.__version__, "trained": time.time(), "split": document["split"],
         "train_frames": len(data_train(document)), "validation_frames": len(document["validation"]),
+        "began_from": document["origin"],
     }  # fmt: skip
     plan_json = {**plan.to_json(), "reasons": dict(plan.reasons)}
+    crossed = folding.summarize(document, trained.skeleton.names, plan.within_px)
+    calibration = crossed.calibration if crossed else trained.calibration
     description = ModelDescription(
         name, trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size, plan.animals,
-        plan_json, origin, trained.calibration,
+        plan_json, origin, calibration,
     )  # fmt: skip
     locator = trained.stages.get(native.LOCATOR)
     onnx = pack(description, trained.stages[native.POSE].onnx, locator.onnx if locator else None)
     return models.add(file, name, run, onnx, native.joined_weights(trained), {
         "skeleton": trained.skeleton.to_json(), "plan": plan_json, "fingerprint": trained.fingerprint,
-        "calibration": trained.calibration.to_json() if trained.calibration else None,
-        "statistics": trained.statistics, "origin": origin, "split": document["split"], "train": document["train"],
-        "validation": document["validation"], "metrics": {},
+        "calibration": _json(calibration), "cross_validation": crossed.to_json() if crossed else None,
+        "findings": document["findings"], "statistics": trained.statistics, "origin": origin,
+        "split": document["split"], "train": document["train"], "validation": document["validation"], "metrics": {},
     })  # fmt: skip
+
+
+def _json(calibration: Calibration | None) -> dict | None:
+    return None if calibration is None else calibration.to_json()
 
 
 def data_train(document: dict) -> list:
@@ -201,13 +145,14 @@ class _Events:
 
     def __init__(self, file: ProjectFile, run: int, plan: Plan, reporter: Reporter):
         self._file, self._run, self._reporter, self._plan = file, run, reporter, plan
+        self.title = "train"
 
     def progress(self, progress: Progress) -> None:
         share = self._plan.locator_share
         locator = progress.stage == native.LOCATOR
         fraction = progress.fraction * share if locator else share + progress.fraction * (1 - share)
         error = "" if math.isnan(progress.error_px) else f"  error {progress.error_px:.2f} px"
-        title = "train the locator" if locator else "train"
+        title = f"{self.title} (locator)" if locator else self.title
         left = progress.seconds_left
         if locator and self._plan.budget.seconds is not None:
             left += (1 - share) * self._plan.budget.seconds

@@ -68,5 +68,15 @@ def show_metrics(evaluation: Evaluation) -> None:
         rows.append([one.name, one.n, one.mean_error_px, one.median_error_px, one.rmse_px, one.p95_error_px, *shares,
                      one.missed, f"{one.invented}/{one.n_absent}"])  # fmt: skip
     show_table(columns, rows)
+    trust = evaluation.reliability
+    say(f"confidence: the probability of lying within {trust.within_px:.1f} px; off by {trust.error:.3f} on average "
+        f"(expected calibration error, n {trust.n})")  # fmt: skip
     for picture in evaluation.pictures:
         say(f"picture: {picture}")
+
+
+def show_summary(metrics: dict) -> None:
+    """The same of metrics as JSON values, in fewer columns."""
+    rows = [[k["name"], k["n"], k["mean_error_px"], k["median_error_px"], k["p95_error_px"], k["missed"]]
+            for k in (*metrics["keypoints"], metrics["overall"])]  # fmt: skip
+    show_table(["keypoint", "n", "mean", "median", "p95", "missed"], rows)

@@ -93,7 +93,7 @@ def show(wanted: Path, budget: str, seed: int, reporter: Reporter) -> Path:
     truth = generate(video, seed, FRAMES, reporter)
     with ProjectFile.create(out / "rabbit.krolik", template("rabbit")) as file:
         chosen = label_exactly(file, video, truth, LABELLED_EVERY)
-        model = train(file, Settings("unet", budget=Budget.parse(budget), seed=seed), SPLIT, None, reporter)
+        model = train(file, Settings("unet", budget=Budget.parse(budget), seed=seed), SPLIT, None, 0, reporter)
         evaluation = evaluate(file, None, None, Criteria(), out / "worst", 4, reporter)
         predicted = predict(file, [video], load_model(file, None), (0, None), False, reporter)[0]
         style = Style(trail=12)

@@ -21,6 +21,7 @@ from krolik.networks import build, entry, pretrained
 from krolik.networks.export import to_onnx
 from krolik.networks.network import Network, NetworkSpec
 from krolik.poses import State
+from krolik.process import peak_memory_bytes
 from krolik.skeleton import Skeleton
 from krolik.training import batches as batching
 from krolik.training.augmentation import AugmentationRanges
@@ -33,6 +34,7 @@ from krolik.training.loop import Events, Fitted, Stage, fit
 from krolik.training.machine import measure_machine
 from krolik.training.plan import Plan, Settings, decide
 from krolik.training.training_set import ImageCache, Sample, TrainingSet
+from krolik.training.transfer import Origin, transfer
 
 FINISH_SECONDS = 3.0  # for the export and the last evaluation, within the budget
 LOCATOR, POSE = "locator", "pose"
@@ -63,17 +65,36 @@ class TrainedModel:
     statistics: dict = field(default_factory=dict)
 
 
-def plan_training(data: TrainingSet, settings: Settings) -> tuple[Plan, dict]:
-    """The plan for a training set on this machine, and the fingerprints that it was decided by."""
+def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None = None) -> tuple[Plan, dict]:
+    """The plan for a training set on this machine, and the fingerprints that it was decided by.
+
+    With an `origin`, the network and its width are those of that model.
+    """
     samples = [s for s in data.train if (s.states >= State.OCCLUDED).any()]
     if not samples:
         raise InvalidLabels("no labelled point to train on", fix="Label some frames, or choose another split.")
+    fingerprint, machine = measure_data(samples, data.skeleton), measure_machine()
+    if origin is not None:
+        plan = decide(fingerprint, machine, _as_origin(settings, origin), origin.name)
+        reasons = {**plan.reasons, "pretrained": f"goes on from the model {origin.name}"}
+        return replace(plan, reasons=reasons), {"data": fingerprint.to_json(), "machine": machine.to_json()}
     checkpoint = find_checkpoint(settings)
     if checkpoint is not None and settings.width is None and (width := pretrained.width_of(checkpoint)):
         settings = replace(settings, width=width)
-    fingerprint, machine = measure_data(samples, data.skeleton), measure_machine()
     plan = decide(fingerprint, machine, settings, str(checkpoint) if checkpoint else "none")
     return plan, {"data": fingerprint.to_json(), "machine": machine.to_json()}
+
+
+def _as_origin(settings: Settings, origin: Origin) -> Settings:
+    """The wishes with the origin's network and width. Raises InvalidSetting for others."""
+    plan = origin.plan
+    for option, wish, own in (
+        ("--network", settings.network, plan["network"]),
+        ("--width", settings.width, plan["width"]),
+    ):
+        if wish not in (None, own):
+            raise InvalidSetting(f"the model {origin.name} has {own}, not {wish}", option, "Leave it out.")
+    return replace(settings, network=plan["network"], width=plan["width"])
 
 
 def find_checkpoint(settings: Settings) -> Path | None:
@@ -99,6 +120,7 @@ class Training:
     fingerprint: dict
     started: float
     resume: Checkpoint | None = None
+    origin: Origin | None = None
 
 
 def train(training: Training, events: Events) -> TrainedModel:
@@ -111,7 +133,7 @@ def train(training: Training, events: Events) -> TrainedModel:
     names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
     for name in names:
         torch.manual_seed(plan.seed)
-        network = _network(name, data.skeleton, plan)
+        network = _network(name, data.skeleton, plan, training.origin)
         done = None if resume is None else under(f"done-{name}", resume.tensors)
         if done:
             network.module.load_state_dict(done)
@@ -131,6 +153,7 @@ def train(training: Training, events: Events) -> TrainedModel:
         stages[name] = _finished(network, fitted)
     statistics = {
         "seconds": time.monotonic() - started,
+        "peak_memory_bytes": peak_memory_bytes(),
         "stages": {name: _statistics(stage.fitted) for name, stage in stages.items()},
     }
     return TrainedModel(data.skeleton, plan, stages, training.fingerprint, calibration, statistics)
@@ -191,17 +214,23 @@ def _stage_budget(name: str, plan: Plan, started: float, resume: Checkpoint | No
     return Budget(seconds=max(1.0, plan.budget.seconds - reserve - (time.monotonic() - started)))
 
 
-def _network(name: str, skeleton: Skeleton, plan: Plan) -> Network:
+def _network(name: str, skeleton: Skeleton, plan: Plan, origin: Origin | None) -> Network:
+    """A stage's network with the weights that it begins with."""
+    before = origin.spec(name) if origin else None
     if name == LOCATOR:
-        return build(
-            NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, width=0.5, animals=max(1, plan.animals))
-        )
-    loaded = plan.pretrained != "none"
-    # the checkpoints of MobileNetV2 have their normalisation folded in
-    normalized = not (loaded and entry(plan.network).body == "mobilenetv2")
-    spec = NetworkSpec(plan.network, len(skeleton), plan.input_size, plan.sigma_px, plan.width, 1, normalized)
+        spec = NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, 0.5, max(1, plan.animals))
+    else:
+        loaded = plan.pretrained != "none" and origin is None
+        # the checkpoints of MobileNetV2 have their normalisation folded in
+        folded = before is not None and not before.normalized
+        normalized = not (folded or (loaded and entry(plan.network).body == "mobilenetv2"))
+        spec = NetworkSpec(plan.network, len(skeleton), plan.input_size, plan.sigma_px, plan.width, 1, normalized)
     network = build(spec)
-    if loaded:
+    if origin is not None and before is not None:
+        place = ["animal"]
+        names, own = (place, place) if name == LOCATOR else (skeleton.names, origin.skeleton.names)
+        transfer(network, origin, name, names, own)
+    elif name == POSE and plan.pretrained != "none":
         pretrained.load_body(network.module, Path(plan.pretrained))
     return network
 

@@ -74,6 +74,11 @@ class Reliability:
     def to_json(self) -> dict:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, value: dict) -> Reliability:
+        return cls(tuple(value["claimed"]), tuple(value["true"]), tuple(value["counts"]),
+                   value["error"], value["n"], value["within_px"])  # fmt: skip
+
 
 def reliability(probability: np.ndarray, right: np.ndarray, within_px: float) -> Reliability:
     """probability (n,), right (n,) bool."""

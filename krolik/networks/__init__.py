@@ -27,8 +27,12 @@ class Entry:
 
 NETWORKS = {
     "unet": Entry("unet:unet", OFFSET, "Krolik's own: small, dense, the fastest to train on a CPU"),
-    "mobilenetv2": Entry("mobilenetv2:mobilenetv2", OFFSET, "a pretrained body with a feature pyramid", "mobilenetv2", 0.5),
-    "mobilenetv2_deconv": Entry("mobilenetv2:mobilenetv2_deconv", OFFSET, "DeepLabCut's MobileNetV2", "mobilenetv2", 0.5),
+    "mobilenetv2": Entry(
+        "mobilenetv2:mobilenetv2", OFFSET, "a pretrained body with a feature pyramid", "mobilenetv2", 0.5
+    ),
+    "mobilenetv2_deconv": Entry(
+        "mobilenetv2:mobilenetv2_deconv", OFFSET, "DeepLabCut's MobileNetV2", "mobilenetv2", 0.5
+    ),
     "resnet18": Entry("resnet:resnet18", OFFSET, "DeepLabCut's head on ResNet-18", "resnet18"),
     "resnet34": Entry("resnet:resnet34", OFFSET, "DeepLabCut's head on ResNet-34", "resnet34"),
     "resnet50": Entry("resnet:resnet50", OFFSET, "DeepLabCut's ResNet-50", "resnet50"),

@@ -74,11 +74,9 @@ class Heatmap:
 
 
 def _vertex(logs: torch.Tensor, cell: torch.Tensor, step: int, inside: torch.Tensor) -> torch.Tensor:
-    """Where, in cells from the middle, the parabola through the middle and its two neighbours peaks; 0 at the border."""
+    """Where, in cells from the middle, the parabola through it and its two neighbours peaks; 0 at the border."""
     last = logs.shape[2] - 1
-    before, middle, after = (
-        logs.gather(2, (cell + offset).clamp(0, last)) for offset in (-step, 0, step)
-    )
+    before, middle, after = (logs.gather(2, (cell + by).clamp(0, last)) for by in (-step, 0, step))
     bend = before - 2 * middle + after
     vertex = 0.5 * (before - after) / bend.clamp(max=-1e-6)
     return torch.where(inside, vertex.clamp(-0.5, 0.5), torch.zeros_like(vertex))

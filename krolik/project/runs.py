@@ -46,6 +46,16 @@ def finish(file: ProjectFile, run: int, status: Status, **result: object) -> Non
             file.execute("DELETE FROM checkpoint WHERE run = ?", run)
 
 
+def keep_part(file: ProjectFile, run: int, name: str, part: object) -> None:
+    """Adds a finished part to the list `name` of a run; the checkpoint was of that part and goes with it."""
+    with file.write():
+        document = get(file, run).document
+        document[name] = [*document.get(name, []), part]
+        text = json.dumps(document, ensure_ascii=False)
+        file.execute("UPDATE run SET updated = ?, document = ? WHERE id = ?", time.time(), text, run)
+        file.execute("DELETE FROM checkpoint WHERE run = ?", run)
+
+
 def restart(file: ProjectFile, run: int) -> None:
     with file.write():
         file.execute("UPDATE run SET status = 'running', updated = ? WHERE id = ?", time.time(), run)

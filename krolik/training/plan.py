@@ -109,7 +109,8 @@ class Plan:
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Each decision, its value as text and its reason."""
-        flat = {**asdict(self), **asdict(self.augmentation), "budget": str(self.budget)}
+        ranges = {AUGMENTATION + name: value for name, value in asdict(self.augmentation).items()}
+        flat = {**asdict(self), **ranges, "budget": str(self.budget)}
         order = [name for name in flat if name in self.reasons]
         return [(name, _text(flat[name]), self.reasons[name]) for name in order]
 
@@ -145,12 +146,14 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         raise InvalidSetting("several animals in a frame need the pipeline 'crop'", "--pipeline", "Leave it out.")
     input_size, reasons["input_size"] = choose_input_size(data, pipeline, settings.input_px)
     scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size))
-    rotation, reasons["rotation_deg"] = choose_rotation(data)
-    mirror, reasons["mirror"] = choose_mirror(data)
+    rotation, reasons["augmentation.rotation_deg"] = choose_rotation(data)
+    mirror, reasons["augmentation.mirror"] = choose_mirror(data)
     weights, reasons["keypoint_weights"] = choose_weights(data)
     within, reasons["within_px"] = choose_within(data, scale)
     precision, reasons["precision"] = choose_precision(machine)
-    reasons["pretrained"] = "no checkpoint was found" if pretrained == "none" else "a trained body gains most from few labels"
+    reasons["pretrained"] = (
+        "no checkpoint was found" if pretrained == "none" else "a trained body gains most from few labels"
+    )
     reasons["threads"] = f"the machine has {machine.cores} core(s)"
     reasons["repeats"] = "frames that show a rare keypoint come up to this many times as often"
     reasons["device"] = machine.device_name or machine.device
@@ -186,18 +189,20 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
     ), settings.overrides)  # fmt: skip
 
 
+AUGMENTATION = "augmentation."  # what the names of its fields begin with
 FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "network", "keypoint_weights"}
 
 
 def _overridden(plan: Plan, wishes: Mapping[str, str]) -> Plan:
     """The plan with single fields set by name. Raises InvalidSetting for an unknown name or an unfit value."""
     for name, text in wishes.items():
-        owner = plan if name in plan.__dict__ and name not in FIXED else plan.augmentation
-        if name not in owner.__dict__:
-            names = sorted((set(plan.__dict__) - FIXED) | set(plan.augmentation.__dict__))
+        own = name.removeprefix(AUGMENTATION)
+        owner = plan.augmentation if name.startswith(AUGMENTATION) else plan
+        if own not in owner.__dict__ or (owner is plan and own in FIXED):
+            names = sorted(set(plan.__dict__) - FIXED) + [AUGMENTATION + n for n in plan.augmentation.__dict__]
             raise InvalidSetting(f"the plan has no field {name!r}", "--set", f"There are: {', '.join(names)}.")
-        now = getattr(owner, name)
-        changed = replace(owner, **{name: _parsed(name, str(text), now)})
+        now = getattr(owner, own)
+        changed = replace(owner, **{own: _parsed(name, str(text), now)})
         reasons = {**plan.reasons, name: f"set by you (computed: {_text(now)})"}
         if isinstance(changed, AugmentationRanges):
             plan = replace(plan, augmentation=changed, reasons=reasons)
@@ -240,13 +245,19 @@ def choose_weights(data: DataFingerprint) -> tuple[tuple[float, ...], str]:
     most = max(data.labelled)
     weights = [min(HEAVIEST, (RARE * most / n) ** 0.5) if 0 < n < RARE * most else 1.0 for n in data.labelled]
     rare = sum(w > 1 for w in weights)
-    said = f"{rare} keypoint(s) are labelled in less than half as many frames as the commonest" if rare else "no keypoint is rare"
+    said = (
+        f"{rare} keypoint(s) are labelled in less than half as many frames as the commonest"
+        if rare
+        else "no keypoint is rare"
+    )
     return tuple(round(w, 3) for w in weights), said
 
 
 def choose_within(data: DataFingerprint, scale: float) -> tuple[float, str]:
     within = max(CALIBRATED * data.typical_extent_px, LEAST_WITHIN_PX / scale)
-    return round(within, 2), f"confidence is the probability of lying this near: {CALIBRATED:.0%} of the animal's extent"
+    return round(
+        within, 2
+    ), f"confidence is the probability of lying this near: {CALIBRATED:.0%} of the animal's extent"
 
 
 def choose_pipeline(data: DataFingerprint) -> tuple[Pipeline, str]:

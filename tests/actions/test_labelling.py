@@ -78,7 +78,7 @@ def test_pixels_are_kept_exactly(project):
         project.label("a.mp4", frame, NoAnimals())
     keep_pixels(project.file, Silent())
     assert labels.without_pixels(project.file) == []
-    from krolik.actions.training import load_pixels
+    from krolik.actions.samples import load_pixels
 
     assert [read_barcode(load_pixels(project.file, f.key)) for f in project.labels] == [7, 21]
 

@@ -5,7 +5,7 @@ import pytest
 
 import krolik
 from krolik.actions.reporter import Silent
-from krolik.actions.training import _late_part, split_parts
+from krolik.actions.splitting import _late_part, split_parts
 from krolik.errors import Cancelled, InvalidSetting
 from krolik.poses import FrameKey, Instance, LabeledFrame
 from krolik.project import history, labels, models

@@ -214,7 +214,12 @@ def test_resnet_has_torchvisions_names():
 
 @pytest.mark.parametrize(
     ("growth", "maps", "levels", "size", "millions", "million_multiply_adds"),
-    [(48, 18, 3, 160, 1.57, 751), (48, 66, 4, 192, 2.19, 1127), (48, 18, 5, 256, 2.67, 1935), (24, 9, 5, 256, 0.68, 521)],
+    [
+        (48, 18, 3, 160, 1.57, 751),
+        (48, 66, 4, 192, 2.19, 1127),
+        (48, 18, 5, 256, 2.67, 1935),
+        (24, 9, 5, 256, 0.68, 521),
+    ],
 )
 def test_stacked_densenet_has_deepposekits_size(growth, maps, levels, size, millions, million_multiply_adds):
     """Counted from models that DeepPoseKit 0.3.9 built itself."""

@@ -42,7 +42,8 @@ def test_overrides_say_so_and_every_decision_has_a_reason():
     plan = decide(MOUSE, MACHINE, Settings(pipeline="whole", width=0.5, batch_size=4, network="mobilenetv2"))
     assert (plan.pipeline, plan.width, plan.batch_size, plan.network) == ("whole", 0.5, 4, "mobilenetv2")
     assert plan.reasons["pipeline"].startswith("set by you (computed: crop")
-    decided = {"network", "width", "pipeline", "input_size", "scale", "batch_size", "rotation_deg", "mirror", "precision",
+    decided = {"network", "width", "pipeline", "input_size", "scale", "batch_size", "augmentation.rotation_deg",
+               "augmentation.mirror", "precision",
                "pretrained", "threads"}  # fmt: skip
     assert decided <= set(plan.reasons) and all(plan.reasons.values())
 

@@ -1,7 +1,7 @@
 """AlphaTracker's network for crops of one animal (Chen et al., 2020): AlphaPose's FastPose (Fang et al., TPAMI 2022).
 
-A ResNet-101 body whose first block of each stage weighs its channels (squeeze and excitation, Hu et al., CVPR 2018), then
-pixel shuffle and two dense upsampling convolutions (Wang et al., WACV 2018) to a quarter of the input.
+A ResNet-101 body whose first block of each stage weighs its channels (squeeze and excitation, Hu et al., CVPR 2018),
+then pixel shuffle and two dense upsampling convolutions (Wang et al., WACV 2018) to a quarter of the input.
 """
 
 from __future__ import annotations

@@ -18,4 +18,5 @@ class ImageNetColors(nn.Module):
         self.register_buffer("shift", ((0.5 - mean) / deviation).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.gain + self.shift
+        gain, shift = self.get_buffer("gain"), self.get_buffer("shift")
+        return x * gain + shift

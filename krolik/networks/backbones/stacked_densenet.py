@@ -88,7 +88,7 @@ class DenseUNet(nn.Module):
         super().__init__()
         self.down, self.dense, self.narrow = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         self.beside = selu(inputs, inputs // 2, 1)
-        current = inputs
+        current, widths = inputs, []
         for level in range(levels):
             down = Down(current)
             dense = Dense(down.channels, growth * (2 if level in (0, levels - 1) else 3))
@@ -96,10 +96,10 @@ class DenseUNet(nn.Module):
             self.down.append(down)
             self.dense.append(dense)
             self.narrow.append(selu(current, current // 2, 1))
+            widths.append(current)
         self.back, self.up = nn.ModuleList(), nn.ModuleList()
-        for level in reversed(range(levels)):
-            skip = self.dense[level].channels // 2  # pyright: ignore
-            back = Dense(current + skip, 3 * growth)
+        for width in reversed(widths):
+            back = Dense(current + width // 2, 3 * growth)
             up = Up(back.channels)
             self.back.append(back)
             self.up.append(up)

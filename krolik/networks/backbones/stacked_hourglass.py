@@ -1,4 +1,4 @@
-"""The stacked hourglass (Newell et al., ECCV 2016, arXiv:1603.06937) as DeepPoseKit has it (Graving et al., eLife 2019).
+"""The stacked hourglass (Newell et al., ECCV 2016, arXiv:1603.06937) as in DeepPoseKit (Graving et al., eLife 2019).
 
 Residual blocks with batch normalisation in front, down by max-pooling as often as the size halves evenly (here four
 times below the output), up by bilinear interpolation, maps after every hourglass, each supervised and fed back.

@@ -1,0 +1,86 @@
+"""The data that benchmarks train on, as projects of Krolik: a folder of DeepLabCut, or flies cut out of a SLEAP file.
+
+    from datasets import project
+    with project(DATA, "openfield", folder) as opened: ...
+    with project(DATA, "flies13:50", folder) as opened: ...   # 50 training pictures
+
+openfield, reaching: split every:5. flies13: two flies in 1350 frames, each cut out as a picture of its own (its box with a
+margin, so that neighbours are in view as well); training pictures evenly from the first 60 % of the time, test pictures
+from the last 30 %, every fifth frame; the 10 % between are left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+
+import krolik
+from krolik.video import open_video
+from krolik.views import View
+
+SIDE, MARGIN = 192, 1.6  # pixels of a picture of one fly; how much larger than the fly's box it is
+TRAIN_END, TEST_START, TEST_STEP = 0.6, 0.7, 5
+
+
+def project(data: Path, name: str, folder: Path) -> tuple[krolik.api.Project, str]:
+    """A new project with the labels of a set, and the rule of its split."""
+    source, _, count = name.partition(":")
+    opened = krolik.new(folder / "benchmark.krolik")
+    if source == "flies13":
+        flies(data / "flies13", folder / "flies", int(count or 100))
+        opened.import_labels(folder / "flies")
+        return opened, f"file:{folder / 'flies' / 'test.txt'}"
+    opened.import_labels(data / source)
+    return opened, "every:5"
+
+
+def labelled(path: Path) -> tuple[list[str], list[tuple[int, np.ndarray]]]:
+    """Keypoint names and (frame, points (K, 2)) of every instance of a SLEAP file of format 1.2 or newer."""
+    import json
+
+    with h5py.File(path) as file:
+        metadata = json.loads(file["metadata"].attrs["json"])  # pyright: ignore
+        frames, instances, points = (np.array(file[n]) for n in ("frames", "instances", "points"))
+    order = [node["id"] for node in metadata["skeletons"][0]["nodes"]]
+    names = [metadata["nodes"][i]["name"] for i in order]
+    number = {int(f["frame_id"]): int(f["frame_idx"]) for f in frames}
+    found = []
+    for one in instances:
+        own = points[int(one["point_id_start"]) : int(one["point_id_end"])]
+        xy = np.column_stack([own["x"], own["y"]])
+        if np.isfinite(xy).any():
+            found.append((number[int(one["frame_id"])], xy))
+    return names, sorted(found, key=lambda f: f[0])
+
+
+def flies(source: Path, folder: Path, count: int) -> None:
+    """Writes `count` training pictures and the test pictures as a DeepLabCut folder, and test.txt with the latter."""
+    names, found = labelled(source / "demo-flies13-preds.slp")
+    last = max(frame for frame, _ in found)
+    train = [f for f in found if f[0] < TRAIN_END * last]
+    test = [f for f in found if f[0] >= TEST_START * last and f[0] % TEST_STEP == 0]
+    chosen = [train[i] for i in np.linspace(0, len(train) - 1, count).round().astype(int)]
+    side = MARGIN * float(np.percentile([np.ptp(xy, axis=0)[np.isfinite(np.ptp(xy, axis=0))].max(initial=0)
+                                         if np.isfinite(xy).all() else 0 for _, xy in train], 95))  # fmt: skip
+    pictures = folder / "labeled-data" / "flies"
+    pictures.mkdir(parents=True)
+    rows = [",".join(["scorer", *["b"] * 2 * len(names)]), ",".join(["bodyparts", *[n for n in names for _ in "xy"]]),
+            ",".join(["coords", *["x", "y"] * len(names)])]  # fmt: skip
+    tests = []
+    with open_video(source / "demo-flies13-preds.mp4") as video:
+        for part, wanted in (("train", chosen), ("test", test)):
+            for number, (index, xy) in enumerate(wanted):
+                centre = (np.nanmin(xy, axis=0) + np.nanmax(xy, axis=0)) / 2
+                view = View.crop((float(centre[0]), float(centre[1])), (SIDE, SIDE), SIDE / side)
+                name = f"{part}{number:04d}.png"
+                image = video[index].warp(view)
+                cv2.imwrite(str(pictures / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+                cells = ["" if np.isnan(v) else f"{v:.3f}" for v in view.apply(xy).ravel()]
+                rows.append(",".join([f"labeled-data/flies/{name}", *cells]))
+                if part == "test":
+                    tests.append(f"flies,{name}")
+    (pictures / "CollectedData_b.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    (folder / "test.txt").write_text("\n".join(tests) + "\n", "utf-8")

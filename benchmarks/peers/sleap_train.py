@@ -1,0 +1,121 @@
+"""Trains SLEAP's network (sleap-nn) on a DeepLabCut project and measures it on the test frames. Runs in its environment.
+
+    python sleap_train.py PROJECT OUT.json --minutes 1 5 10 20 [--scale 0.5] [--test-every 5]
+
+Labelled frames in order of their names; position i tests where i % N == N - 1. The single-animal U-Net of its
+documentation (`medium_rf`), random weights as by default, a tenth of the training frames validating, also as by default.
+--scale 0.5 halves the pictures: that is no default, but 4.5 times as fast on a CPU and so in its favour. The clock is
+wall time from the training call; test frames are predicted with a peak threshold of 0, so that every point counts.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import lightning
+import numpy as np
+import pandas as pd
+import sleap_io as sio
+import torch
+from sleap_nn.train import train
+
+
+class Marks(lightning.Callback):
+    """Keeps a checkpoint at each mark and stops after the last one."""
+
+    def __init__(self, folder: Path, minutes: list[float]):
+        self.folder, self.left, self.kept, self.started = folder, sorted(minutes), [], time.monotonic()
+
+    def on_train_batch_end(self, trainer, *_):
+        while self.left and time.monotonic() - self.started >= 60 * self.left[0]:
+            file = self.folder / f"mark_{self.left[0]:g}.ckpt"
+            trainer.save_checkpoint(file)
+            self.kept.append({"minutes": self.left.pop(0), "steps": trainer.global_step, "file": file})
+        if not self.left:
+            trainer.should_stop = True
+            trainer.limit_val_batches = 0
+            raise KeyboardInterrupt
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", nargs="+", type=float, default=[1, 5, 10, 20])
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--test-every", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(arguments, Path(folder))
+    arguments.out.write_text(json.dumps(result, indent=1))
+
+
+def run(arguments: argparse.Namespace, folder: Path) -> dict:
+    source = next(arguments.project.glob("labeled-data/*/CollectedData_*.csv"))
+    labels = sio.load_file(str(source))
+    table = pd.read_csv(source, header=[0, 1, 2], index_col=0)
+    every = arguments.test_every
+    tested = [i for i in range(len(labels)) if i % every == every - 1]
+    trained = [i for i in range(len(labels)) if i % every != every - 1]
+    files = {"train": trained, "test": tested}
+    for name, indices in files.items():
+        labels.extract(indices, copy=True).save(str(folder / f"{name}.pkg.slp"), embed="user")
+    marks = Marks(folder, arguments.minutes)
+    plain = lightning.Trainer.__init__
+
+    def watched(self, *args, callbacks=None, **kwargs):
+        kwargs["num_sanity_val_steps"] = 0
+        plain(self, *args, callbacks=[*(callbacks or []), marks], **kwargs)
+
+    lightning.Trainer.__init__ = watched
+    marks.started = time.monotonic()
+    try:
+        train(
+            train_labels_path=[str(folder / "train.pkg.slp")], backbone_config="unet_medium_rf",
+            head_configs="single_instance", scale=arguments.scale, batch_size=4, max_epochs=100_000,
+            learning_rate=1e-4, save_ckpt=True, ckpt_dir=str(folder), run_name="run", geometry_aug=ROTATION,
+            trainer_accelerator="cpu", enable_progress_bar=False,
+        )  # fmt: skip
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    rows = [row(folder, mark, table, tested) for mark in marks.kept]
+    return {"framework": f"sleap-nn {version('sleap-nn')}", "network": f"unet_medium_rf, scale {arguments.scale:g}",
+            "rows": rows, "train_frames": len(trained), "test_frames": len(tested),
+            "threads": torch.get_num_threads()}  # fmt: skip
+
+
+ROTATION = {"rotation_min": -180.0, "rotation_max": 180.0, "scale_min": 0.9, "scale_max": 1.1, "affine_p": 1.0}
+
+
+def row(folder: Path, mark: dict, table: pd.DataFrame, tested: list[int]) -> dict:
+    model, out = folder / f"model_{mark['minutes']:g}", folder / f"out_{mark['minutes']:g}.slp"
+    model.mkdir()
+    for config in (folder / "run").glob("*.yaml"):
+        shutil.copy(config, model)
+    shutil.copy(mark["file"], model / "best.ckpt")
+    command = [Path(sys.executable).parent / "sleap-nn", "predict", "-i", folder / "test.pkg.slp", "-m", model,
+               "-o", out, "--peak_threshold", "0", "-d", "cpu"]  # fmt: skip
+    subprocess.run([str(c) for c in command], check=True)
+    found = sio.load_file(str(out))
+    names = list(dict.fromkeys(table.columns.get_level_values("bodyparts")))
+    truth = table.to_numpy(float)[tested].reshape(len(tested), -1, 2)
+    nodes = [n.name for n in found.skeletons[0].nodes]
+    errors = np.full(truth.shape[:2], np.nan)
+    for frame in found:
+        if frame.instances:
+            xy = frame.instances[0].numpy()[[nodes.index(n) for n in names]]
+            place = tested.index(frame.frame_idx)  # the number among all labelled frames stays with the extract
+            errors[place] = np.linalg.norm(xy - truth[place], axis=-1)
+    seen = errors[np.isfinite(errors)]
+    return {"minutes": mark["minutes"], "steps": mark["steps"], "mean_error_px": float(seen.mean()) if len(seen) else None,
+            "median_error_px": float(np.median(seen)) if len(seen) else None, "n": len(seen)}  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The plan of a training: the data it would see, every decision with its reason, and what was found in the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from krolik.actions.labelling import keep_pixels
+from krolik.actions.reporter import Reporter
+from krolik.actions.samples import load_pixels, samples, training_set
+from krolik.actions.splitting import split_parts
+from krolik.actions.transferring import find_origin
+from krolik.engines import native
+from krolik.poses import FrameKey
+from krolik.project import ProjectFile
+from krolik.training.findings import Finding, examine, near_duplicates
+from krolik.training.fingerprint import measure_data
+from krolik.training.plan import Plan, Settings
+from krolik.training.splits import TEST, TRAIN, validation_keys
+from krolik.training.training_set import Sample, TrainingSet
+from krolik.training.transfer import Origin
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """Everything that is known before the first step. `trainable` are the frames that train or validate."""
+
+    split: str
+    trainable: list[Sample]
+    validating: set[FrameKey]
+    data: TrainingSet
+    plan: Plan
+    fingerprint: dict
+    findings: list[Finding]
+    origin: Origin | None
+
+    def to_json(self) -> dict:
+        return {"split": self.split, "train_frames": len(self.data.train), "validation_frames": len(self.validating),
+                "plan": self.plan.to_json(), "decisions": [list(row) for row in self.plan.rows()],
+                "findings": [f.to_json() for f in self.findings], "fingerprint": self.fingerprint}  # fmt: skip
+
+
+def prepare(file: ProjectFile, settings: Settings, split_name: str, reporter: Reporter) -> Preparation:
+    """Raises InvalidLabels, InvalidSetting, NotFound."""
+    parts = split_parts(file, split_name, "plan")
+    keep_pixels(file, reporter)
+    trainable = samples(file, parts, TRAIN)
+    validating = validation_keys([s.key for s in trainable])
+    data = training_set(file, trainable, validating)
+    origin = find_origin(file, settings.pretrained)
+    plan, fingerprint = native.plan_training(data, settings, origin)
+    tested = [key for key, part in parts.items() if part == TEST]
+    found = examine(measure_data(data.train, data.skeleton), trainable, data.skeleton)
+    found += near_duplicates([s.key for s in trainable], tested, lambda key: load_pixels(file, key))
+    return Preparation(split_name, trainable, validating, data, plan, fingerprint, found, origin)

@@ -1,0 +1,145 @@
+"""What in the labels will make a model worse than it could be: said before training, each with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from krolik.poses import FrameKey, State
+from krolik.skeleton import Skeleton
+from krolik.training.fingerprint import DataFingerprint
+from krolik.training.training_set import Sample
+
+FEW_LABELS = 5
+MIXED_SIDES = 0.25  # a minority smaller than this looks like mistakes; a larger one like an animal seen from both sides
+SMALL_ANIMAL = 0.1  # of the frame's longer side
+AT_BORDER_PX = 1.0
+OFTEN_AT_BORDER = 0.05
+THUMBNAIL = 32
+ALIKE = 2.0  # mean difference of two thumbnails, in grey levels: compression alone makes about 1
+MOST_COMPARED = 400  # training frames and test frames whose pixels are compared, evenly taken
+NAMED = 5  # frames that a sentence names
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of what was found, what to do, and the frames that it is about (keys), if it is about frames."""
+
+    code: str
+    what: str
+    fix: str
+    frames: tuple[FrameKey, ...] = ()
+
+    def to_json(self) -> dict:
+        return {**asdict(self), "frames": [list(key) for key in self.frames]}
+
+
+def examine(data: DataFingerprint, samples: Sequence[Sample], skeleton: Skeleton) -> list[Finding]:
+    """What the labels of the training frames show, without their pixels."""
+    return [*_rare(data, skeleton), *_sides(samples, skeleton), *_small(data), *_border(samples)]
+
+
+def _rare(data: DataFingerprint, skeleton: Skeleton) -> list[Finding]:
+    never = [n for n, count in zip(skeleton.names, data.labelled) if count == 0]
+    few = [f"{n} ({c})" for n, c in zip(skeleton.names, data.labelled) if 0 < c < FEW_LABELS]
+    found = []
+    if never:
+        found.append(Finding("never-labelled", f"never labelled in a training frame: {', '.join(never)}",
+                             "Predictions of them are worthless; label them, or take them out."))  # fmt: skip
+    if few:
+        found.append(Finding("few-labels", f"fewer than {FEW_LABELS} training frames show: {', '.join(few)}",
+                             "They count more in training; a few more labels of them help most."))  # fmt: skip
+    if data.frames < FEW_LABELS:
+        found.append(Finding("few-frames", f"only {data.frames} frame(s) to train on",
+                             "Twenty frames that differ give a useful model."))  # fmt: skip
+    return found
+
+
+def _sides(samples: Sequence[Sample], skeleton: Skeleton) -> list[Finding]:
+    """Left and right by the turn from the body's axis to the line between them, which has one sign seen from above."""
+    signs: list[tuple[FrameKey, float]] = []
+    position = skeleton.position
+    pairs = [(position[a], position[b]) for a, b in skeleton.pairs]
+    paired = {k for pair in pairs for k in pair}
+    for sample in samples:
+        for points in sample.points:
+            for left, right in pairs:
+                turn = _turn(points, left, right, paired)
+                if np.isfinite(turn) and turn != 0:
+                    signs.append((sample.key, float(np.sign(turn))))
+    if len(signs) < FEW_LABELS:
+        return []
+    usual = 1.0 if sum(s for _, s in signs) >= 0 else -1.0
+    odd = [key for key, sign in signs if sign != usual]
+    if not odd or len(odd) > MIXED_SIDES * len(signs):
+        return []
+    return [Finding("sides", f"left and right may be exchanged in {len(set(odd))} frame(s): the others have them the "
+                    "other way round", "Look at these frames; swap left and right where it is so.",
+                    tuple(dict.fromkeys(odd)))]  # fmt: skip
+
+
+def _turn(points: np.ndarray, left: int, right: int, paired: set[int]) -> float:
+    """The turn from "pair to the farthest unpaired keypoint" to "left to right"; NaN where something is missing."""
+    middle = (points[left] + points[right]) / 2
+    others = [k for k in range(len(points)) if k not in paired and np.isfinite(points[k]).all()]
+    if not np.isfinite(middle).all() or not others:
+        return float("nan")
+    far = max(others, key=lambda k: float(np.linalg.norm(points[k] - middle)))
+    (ax, ay), (bx, by) = points[far] - middle, points[right] - points[left]
+    return float(ax * by - ay * bx)
+
+
+def _small(data: DataFingerprint) -> list[Finding]:
+    longest = max(max(size) for size in data.frame_sizes)
+    if data.extent_px and data.extent_px < SMALL_ANIMAL * longest:
+        return [Finding("small-animal", f"the animal spans {data.extent_px:.0f} px of frames of {longest} px",
+                        "It is located, then seen in a crop; a nearer camera would show more of it.")]  # fmt: skip
+    return []
+
+
+def _border(samples: Sequence[Sample]) -> list[Finding]:
+    touching, labels = [], 0
+    for sample in samples:
+        located = sample.states >= State.OCCLUDED
+        last = np.array(sample.frame_size) - 1 - AT_BORDER_PX
+        at_border = ((sample.points <= AT_BORDER_PX) | (sample.points >= last)).any(axis=-1) & located
+        labels += int(located.sum())
+        touching += [sample.key] * int(at_border.sum())
+    if len(touching) <= OFTEN_AT_BORDER * labels:
+        return []
+    return [Finding("border", f"{len(touching)} of {labels} labels lie on the frame's border",
+                    "Mark what is out of the picture as absent instead of putting it on the border.",
+                    tuple(dict.fromkeys(touching)))]  # fmt: skip
+
+
+def near_duplicates(
+    train: Sequence[FrameKey], test: Sequence[FrameKey], load: Callable[[FrameKey], np.ndarray]
+) -> list[Finding]:
+    """Test frames that look like a training frame: what is measured on them is too good to be true.
+
+    load: the pixels of a frame, (H, W, 3) uint8. The thumbnails of at most MOST_COMPARED frames a side are compared.
+    """
+    if not train or not test:
+        return []
+    learnt, tested = _evenly(train), _evenly(test)
+    ours, theirs = (np.stack([_thumbnail(load(key)) for key in keys]) for keys in (learnt, tested))
+    nearest = np.array([np.abs(ours - one).mean(axis=1).min() for one in theirs])
+    alike = tuple(key for key, distance in zip(tested, nearest) if distance < ALIKE)
+    if not alike:
+        return []
+    return [Finding("near-duplicates", f"{len(alike)} of {len(tested)} test frames look like a training frame",
+                    "Their errors are too small to be true of other frames; split by blocks of time or by video.",
+                    alike)]  # fmt: skip
+
+
+def _evenly(keys: Sequence[FrameKey]) -> list[FrameKey]:
+    return [keys[i] for i in np.linspace(0, len(keys) - 1, min(len(keys), MOST_COMPARED)).round().astype(int)]
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    import cv2
+
+    small = cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    return small.astype(np.int16).reshape(-1)
