@@ -4,9 +4,9 @@
     with project(DATA, "openfield", folder) as opened: ...
     with project(DATA, "flies13:50", folder) as opened: ...   # 50 training pictures
 
-openfield, reaching: split every:5. flies13: two flies in 1350 frames, each cut out as a picture of its own (its box with a
-margin, so that neighbours are in view as well); training pictures evenly from the first 60 % of the time, test pictures
-from the last 30 %, every fifth frame; the 10 % between are left out.
+openfield, reaching: split every:5. flies13: two flies in 1350 frames, each cut out as a picture of its own (its box
+and a margin, so that neighbours are in view as well); training pictures evenly from the first 60 % of the time, test
+pictures from the last 30 %, every fifth frame; the 10 % between are left out.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python deeplabcut_train.py PROJECT OUT.json --network cspnext_s --minutes 1 5 10 20 [--test-every 5]
 
 PROJECT is copied, never changed. Labelled frames in order of their names; position i tests where i % N == N - 1.
-The clock is wall time from the training call. Weights are random: its hub is out of reach on a machine without internet, and
-it has no option for that, so the builder of its model is wrapped; nothing else is changed.
+The clock is wall time from the training call. Weights are random: its hub is out of reach on a machine without
+internet, and it has no option for that, so the builder of its model is wrapped; nothing else is changed.
 """
 
 import argparse

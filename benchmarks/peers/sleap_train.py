@@ -1,9 +1,9 @@
-"""Trains SLEAP's network (sleap-nn) on a DeepLabCut project and measures it on the test frames. Runs in its environment.
+"""Trains SLEAP's network (sleap-nn) on a DeepLabCut project, measures it on the test frames. Runs in its environment.
 
     python sleap_train.py PROJECT OUT.json --minutes 1 5 10 20 [--scale 0.5] [--test-every 5]
 
-Labelled frames in order of their names; position i tests where i % N == N - 1. The single-animal U-Net of its
-documentation (`medium_rf`), random weights as by default, a tenth of the training frames validating, also as by default.
+Labelled frames in order of their names; position i tests where i % N == N - 1. The single-animal U-Net of its own
+documentation (`medium_rf`), random weights and a tenth of the training frames validating, both as by default.
 --scale 0.5 halves the pictures: that is no default, but 4.5 times as fast on a CPU and so in its favour. The clock is
 wall time from the training call; test frames are predicted with a peak threshold of 0, so that every point counts.
 """
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,15 +76,13 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict:
 
     lightning.Trainer.__init__ = watched
     marks.started = time.monotonic()
-    try:
+    with suppress(KeyboardInterrupt, SystemExit):
         train(
             train_labels_path=[str(folder / "train.pkg.slp")], backbone_config="unet_medium_rf",
             head_configs="single_instance", scale=arguments.scale, batch_size=4, max_epochs=100_000,
             learning_rate=1e-4, save_ckpt=True, ckpt_dir=str(folder), run_name="run", geometry_aug=ROTATION,
             trainer_accelerator="cpu", enable_progress_bar=False,
         )  # fmt: skip
-    except (KeyboardInterrupt, SystemExit):
-        pass
     rows = [row(folder, mark, table, tested) for mark in marks.kept]
     return {"framework": f"sleap-nn {version('sleap-nn')}", "network": f"unet_medium_rf, scale {arguments.scale:g}",
             "rows": rows, "train_frames": len(trained), "test_frames": len(tested),
@@ -113,8 +112,9 @@ def row(folder: Path, mark: dict, table: pd.DataFrame, tested: list[int]) -> dic
             place = tested.index(frame.frame_idx)  # the number among all labelled frames stays with the extract
             errors[place] = np.linalg.norm(xy - truth[place], axis=-1)
     seen = errors[np.isfinite(errors)]
-    return {"minutes": mark["minutes"], "steps": mark["steps"], "mean_error_px": float(seen.mean()) if len(seen) else None,
-            "median_error_px": float(np.median(seen)) if len(seen) else None, "n": len(seen)}  # fmt: skip
+    mean, median = (float(f(seen)) if len(seen) else None for f in (np.mean, np.median))
+    return {"minutes": mark["minutes"], "steps": mark["steps"], "mean_error_px": mean, "median_error_px": median,
+            "n": len(seen)}  # fmt: skip
 
 
 if __name__ == "__main__":

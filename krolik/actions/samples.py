@@ -10,6 +10,7 @@ import numpy as np
 from krolik.errors import InvalidLabels, NotFound
 from krolik.poses import FrameKey, Labels
 from krolik.project import ProjectFile, labels
+from krolik.training.framing import with_whole_boxes
 from krolik.training.training_set import Sample, TrainingSet
 from krolik.video.images import decode_image
 
@@ -45,9 +46,10 @@ def labels_hash(found: Labels, keys: Sequence[FrameKey]) -> str:
 
 def training_set(file: ProjectFile, trainable: Sequence[Sample], validating: set[FrameKey]) -> TrainingSet:
     """What a training learns from and what it chooses its best weights by."""
+    framed = with_whole_boxes(trainable)
     return TrainingSet(
         labels.skeleton(file),
-        [s for s in trainable if s.key not in validating],
-        [s for s in trainable if s.key in validating],
+        [s for s in framed if s.key not in validating],
+        [s for s in framed if s.key in validating],
         lambda key: load_pixels(file, key),
     )

@@ -34,8 +34,8 @@ def train(
     """Train a model, then measure it on the test frames of the split."""
     with api.open(project) as opened, Bar(json) as bar:
         model = opened.train(
-            split, network, budget, seed, folds=folds, resume=resume, reporter=bar, name=name, pretrained=pretrained, width=width,
-            pipeline=pipeline, scale=scale, input_px=input_px, batch_size=batch,
+            split, network, budget, seed, folds=folds, resume=resume, reporter=bar, name=name, pretrained=pretrained,
+            width=width, pipeline=pipeline, scale=scale, input_px=input_px, batch_size=batch,
             overrides=parsed_settings(overrides or []),
         )  # fmt: skip
         try:

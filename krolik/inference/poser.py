@@ -58,16 +58,20 @@ class Poser:
         return _in_frame(self.model.pose(frame.warp(view)[None])[0], view)
 
     def _crop(self, frame: Frame, centre: np.ndarray) -> np.ndarray:
-        """(K, 3): the pose in a crop around `centre`; looked at twice if it lies off the middle."""
+        """(K, 3): the pose in a crop around `centre`; looked at twice if it lies off the middle, the surer look counts.
+
+        The middle is that of the sure points: a second look may lose one that the first saw at the crop's edge.
+        """
         size, scale = self._about.input_size, self._about.scale
+        looks: list[np.ndarray] = []
         for _ in range(2):
             view = View.crop((float(centre[0]), float(centre[1])), size, scale)
-            pose = _in_frame(self.model.pose(frame.warp(view)[None])[0], view)
-            middle = _centre(pose)
+            looks.append(_in_frame(self.model.pose(frame.warp(view)[None])[0], view))
+            middle = _centre(looks[-1])
             if middle is None or np.linalg.norm(middle - centre) * scale < OFF_CENTRE * size[0]:
                 break
             centre = middle
-        return pose
+        return max(looks, key=lambda pose: float(pose[:, 2].sum()))
 
     def _follow(self, frame: Frame, animal: int) -> np.ndarray | None:
         """The animal's pose near where it was; None if it was nowhere or is not there any more."""

@@ -59,7 +59,7 @@ def vertical_headings(samples: Sequence[Sample]) -> float:
     An animal seen from the side looks left and right, one seen from above also towards and away from the camera's foot.
     The body's direction is that between the two keypoints that are farthest from each other on average.
     """
-    points = np.concatenate([s.points for s in samples])  # (M, K, 2)
+    points = np.concatenate([s.points if s.framing is None else s.framing for s in samples])  # (M, K, 2)
     between = points[:, :, None] - points[:, None]  # (M, K, K, 2)
     lengths = np.linalg.norm(between, axis=-1)
     seen = np.isfinite(lengths)

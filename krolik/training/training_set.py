@@ -16,12 +16,16 @@ CACHE_BYTES = 2 << 30  # decoded frames kept in memory; beyond it they are decod
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One labelled frame. points: (N, K, 2) float32 in frame pixels, NaN where there are none; states: (N, K) int8."""
+    """One labelled frame. points: (N, K, 2) float32 in frame pixels, NaN where there are none; states: (N, K) int8.
+
+    framing: (N, K, 2), where the whole animal is, for boxes only (see `training/framing.py`); None: as the labels say.
+    """
 
     key: FrameKey
     frame_size: tuple[int, int]  # (width, height)
     points: np.ndarray
     states: np.ndarray
+    framing: np.ndarray | None = None
 
     @classmethod
     def of(cls, frame: LabeledFrame, frame_size: tuple[int, int], keypoints: int) -> Sample:
@@ -31,8 +35,13 @@ class Sample:
         return cls(frame.key, frame_size, points, states)
 
     def box(self, animal: int) -> np.ndarray | None:
-        """(left, top, right, bottom) of the animal's located points, or None where there are fewer than one."""
+        """(left, top, right, bottom) of the animal, or None where it has no located point."""
+        if not (self.states[animal] >= State.OCCLUDED).any():
+            return None
         points = self.points[animal][self.states[animal] >= State.OCCLUDED]
+        if self.framing is not None:
+            whole = self.framing[animal]
+            points = whole[np.isfinite(whole).all(axis=1)]
         return np.concatenate([points.min(axis=0), points.max(axis=0)]) if len(points) else None
 
 
