@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 import krolik
+from krolik import api
 from krolik.video import open_video
 from krolik.views import View
 
@@ -25,7 +26,7 @@ SIDE, MARGIN = 192, 1.6  # pixels of a picture of one fly; how much larger than 
 TRAIN_END, TEST_START, TEST_STEP = 0.6, 0.7, 5
 
 
-def project(data: Path, name: str, folder: Path) -> tuple[krolik.api.Project, str]:
+def project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
     """A new project with the labels of a set, and the rule of its split."""
     source, _, count = name.partition(":")
     opened = krolik.new(folder / "benchmark.krolik")

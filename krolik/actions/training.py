@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 
 import krolik
 from krolik.actions import folding
@@ -12,7 +13,7 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import labels_hash, samples, training_set
 from krolik.actions.transferring import find_origin
 from krolik.engines import native
-from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound
+from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound, StorageError
 from krolik.evaluation.calibration import Calibration
 from krolik.inference.model import ModelDescription, pack
 from krolik.poses import FrameKey
@@ -91,7 +92,8 @@ def _run(
         runs.finish(file, run, "cancelled")
         raise
     except BaseException as error:
-        runs.finish(file, run, "failed", error=str(error))
+        with suppress(StorageError):  # a full disk is what is being told of already
+            runs.finish(file, run, "failed", error=str(error))
         raise
     if reporter.cancelled() and not trained.stages[native.POSE].fitted.curve:
         runs.finish(file, run, "cancelled")
@@ -145,7 +147,7 @@ class _Events:
 
     def __init__(self, file: ProjectFile, run: int, plan: Plan, reporter: Reporter):
         self._file, self._run, self._reporter, self._plan = file, run, reporter, plan
-        self.title = "train"
+        self.title, self._warned = "train", False
 
     def progress(self, progress: Progress) -> None:
         share = self._plan.locator_share
@@ -160,7 +162,13 @@ class _Events:
         self._reporter.progress(title, fraction, text, left)
 
     def checkpoint(self, data: bytes) -> None:
-        runs.save_checkpoint(self._file, self._run, data)
+        """Keeps it; where the disk is full, training goes on without that insurance and says so once."""
+        try:
+            runs.save_checkpoint(self._file, self._run, data)
+        except StorageError as error:
+            if not self._warned:
+                self._reporter.note(f"no checkpoint can be kept ({error.what}); make room before the training ends")
+            self._warned = True
 
     def cancelled(self) -> bool:
         return self._reporter.cancelled()

@@ -3,8 +3,8 @@
 A frame in which nobody labelled the tail still has a tail. A box around the labelled points alone would put the crop
 on the head and leave the tail outside of it, so that a rarely labelled keypoint could not be found. Unknown points
 are therefore placed by the mean shape of the labelled animals, laid on the labelled points by a similarity transform
-(Umeyama, TPAMI 1991); the shape is the mean over all animals laid on each other (generalised Procrustes analysis; Gower,
-Psychometrika 1975), with whatever points each of them has.
+(Umeyama, TPAMI 1991); the shape is the mean over all animals laid on each other (generalised Procrustes analysis;
+Gower, Psychometrika 1975), with whatever points each of them has.
 
 Legend: M animals in all frames together, N animals of one frame, K keypoints.
 """
