@@ -96,8 +96,18 @@ def test_the_readme_s_commands_run(readme, krolik, rabbit, tmp_path, monkeypatch
         done = krolik(*quick)
         assert done.code == 0, f"krolik {shlex.join(quick)}: {done.err}"
     made = {p.name for p in tmp_path.iterdir()}
-    assert {"rabbit.krolik", "rabbits.krolik", "results", "worst", "rabbit.csv", "annotated.mp4", "rabbit.onnx",
-            "report.html", "report.json", "report-keypoints.png"} <= made
+    assert {
+        "rabbit.krolik",
+        "rabbits.krolik",
+        "results",
+        "worst",
+        "rabbit.csv",
+        "annotated.mp4",
+        "rabbit.onnx",
+        "report.html",
+        "report.json",
+        "report-keypoints.png",
+    } <= made
     assert {p.name for p in (tmp_path / "results").iterdir()} == {
         "rabbit_annotated.mp4", "rabbit.csv", "rabbit.json", "rabbit.h5",
     }  # fmt: skip

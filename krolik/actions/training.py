@@ -36,9 +36,9 @@ def train(
     if name is not None and name in {m.name for m in models.every(file)}:
         raise InvalidSetting(f"a model is named {name!r} already", "--name", "Choose another name.")
     ready = prepare(file, settings, split_name, reporter)
+    ready = folding.shared_budget(ready, folds)
     for finding in ready.findings:
         reporter.note(f"{finding.what}. {finding.fix}")
-    ready = folding.shared_budget(ready, folds)
     run = runs.start(file, "train", {
         "plan": ready.plan.to_json(), "fingerprint": ready.fingerprint, "split": split_name, "name": name,
         "train": [list(s.key) for s in ready.trainable], "validation": [list(k) for k in sorted(ready.validating)],

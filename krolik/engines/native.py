@@ -39,6 +39,7 @@ from krolik.training.transfer import Origin, transfer
 FINISH_SECONDS = 3.0  # for the export and the last evaluation, within the budget
 LOCATOR, POSE = "locator", "pose"
 PRETRAINED_CHOICE = "mobilenetv2"  # whose checkpoint is looked for when the planner chooses the network
+SECOND_GUESSES = 2  # places that the locator names beyond the number of animals, for when the first is a mistake
 # a locator has little to learn but must know every place and light; a mirrored thumbnail is as good as another
 LOCATOR_RANGES = AugmentationRanges(shift=0.2, mirror=True)
 
@@ -218,7 +219,8 @@ def _network(name: str, skeleton: Skeleton, plan: Plan, origin: Origin | None) -
     """A stage's network with the weights that it begins with."""
     before = origin.spec(name) if origin else None
     if name == LOCATOR:
-        spec = NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, 0.5, max(1, plan.animals))
+        peaks = max(1, plan.animals) + SECOND_GUESSES
+        spec = NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, 0.5, peaks)
     else:
         loaded = plan.pretrained != "none" and origin is None
         # the checkpoints of MobileNetV2 have their normalisation folded in

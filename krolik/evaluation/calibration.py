@@ -72,12 +72,19 @@ class Reliability:
     within_px: float
 
     def to_json(self) -> dict:
-        return asdict(self)
+        """Plain values; NaN becomes None."""
+        plain = {name: [None if np.isnan(v) else v for v in getattr(self, name)] for name in ("claimed", "true")}
+        return {**asdict(self), **plain, "error": None if np.isnan(self.error) else self.error}
 
     @classmethod
     def from_json(cls, value: dict) -> Reliability:
-        return cls(tuple(value["claimed"]), tuple(value["true"]), tuple(value["counts"]),
-                   value["error"], value["n"], value["within_px"])  # fmt: skip
+        """The inverse of `to_json`."""
+
+        def numbers(name: str) -> tuple[float, ...]:
+            return tuple(float("nan") if v is None else v for v in value[name])
+
+        error = float("nan") if value["error"] is None else value["error"]
+        return cls(numbers("claimed"), numbers("true"), tuple(value["counts"]), error, value["n"], value["within_px"])
 
 
 def reliability(probability: np.ndarray, right: np.ndarray, within_px: float) -> Reliability:

@@ -71,7 +71,7 @@ class Poser:
             if middle is None or np.linalg.norm(middle - centre) * scale < OFF_CENTRE * size[0]:
                 break
             centre = middle
-        return max(looks, key=lambda pose: float(pose[:, 2].sum()))
+        return max(looks, key=_certainty)
 
     def _follow(self, frame: Frame, animal: int) -> np.ndarray | None:
         """The animal's pose near where it was; None if it was nowhere or is not there any more."""
@@ -98,21 +98,31 @@ class Poser:
         """Looks for missing animals on a thumbnail, away from those that are held."""
         view = View.fit(frame.size, self._about.locator_size)
         found = self.model.locate(frame.warp(view))
+        places = [(view.inverse(np.array([x, y], float)), float(score)) for x, y, score in found]
+        if len(poses) == 1:
+            poses[0] = self._surest(frame, [place for place, _ in places])
+            self._centres[0] = _centre(poses[0]) if _held(poses[0]) else None
+            return
         reach = 0.25 * self._about.input_size[0] / self._about.scale
-        alone = len(poses) == 1
-        for x, y, score in found:
-            if not missing or not (alone or score >= LOCATOR_SURE):
+        for centre, score in places:
+            if not missing or score < LOCATOR_SURE:
                 break
-            centre = view.inverse(np.array([x, y], float))
             held = [c for c in self._centres if c is not None]
             if any(np.linalg.norm(centre - other) < reach for other in held):
                 continue
-            pose, animal = self._crop(frame, centre), missing[0]
-            # a single animal's best guess is always given; of several, only those that are really there
-            if alone or _held(pose):
-                poses[animal] = pose
-                self._centres[animal] = _centre(pose) if _held(pose) else None
-                missing.pop(0)
+            pose = self._crop(frame, centre)
+            if _held(pose):  # of several animals, only those that are really there
+                animal = missing.pop(0)
+                poses[animal], self._centres[animal] = pose, _centre(pose)
+
+    def _surest(self, frame: Frame, places: list[np.ndarray]) -> np.ndarray:
+        """(K, 3): a single animal's best guess, which is always given; further places are tried until one holds it."""
+        looks: list[np.ndarray] = []
+        for place in places:
+            looks.append(self._crop(frame, place))
+            if _held(looks[-1]):
+                break
+        return max(looks, key=_certainty)
 
 
 def _in_frame(pose: np.ndarray, view: View) -> np.ndarray:
@@ -125,6 +135,10 @@ def _centre(pose: np.ndarray) -> np.ndarray | None:
     """The middle of the box around the sure points."""
     sure = pose[pose[:, 2] >= SURE, :2]
     return (sure.min(axis=0) + sure.max(axis=0)) / 2 if len(sure) else None
+
+
+def _certainty(pose: np.ndarray) -> float:
+    return float(pose[:, 2].sum())
 
 
 def _held(pose: np.ndarray) -> bool:

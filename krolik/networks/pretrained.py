@@ -56,7 +56,7 @@ def find(body: str, width: float | None, wish: str | None) -> Path | None:
     if str(wish) in DOWNLOADS:
         return download(DOWNLOADS[str(wish)], cache_folder() / f"{wish}.safetensors")
     raise NotFound(f"no pretrained weights {str(wish)!r}", "--pretrained",
-                   f"Give the path of a .safetensors file, or a name in the folder of {FOLDER_VARIABLE}.")  # fmt: skip
+                   f"Give a .safetensors file, a name in the folder of {FOLDER_VARIABLE}, or a model.")  # fmt: skip
 
 
 def width_of(path: Path) -> float | None:

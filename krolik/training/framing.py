@@ -39,7 +39,7 @@ def mean_shape(points: np.ndarray) -> np.ndarray:
 
     NaN for keypoints that no animal has together with enough others.
     """
-    counts = np.isfinite(points).all(axis=-1).sum(axis=1)
+    counts = np.isfinite(points).all(axis=-1).sum(axis=-1)
     if not len(points) or counts.max() < FEWEST:
         return np.full(points.shape[1:], np.nan)
     shape = points[int(counts.argmax())]
@@ -47,8 +47,8 @@ def mean_shape(points: np.ndarray) -> np.ndarray:
         laid = [fitted for animal in points if (fitted := lay(animal, shape)) is not None]
         stacked = np.stack(laid)
         seen = np.isfinite(stacked).all(axis=-1)
-        total = np.where(seen[..., None], stacked, 0).sum(axis=0)
-        shape = np.where(seen.any(axis=0)[:, None], total / np.maximum(seen.sum(axis=0), 1)[:, None], np.nan)
+        total, times = np.where(np.expand_dims(seen, -1), stacked, 0).sum(axis=0), np.count_nonzero(seen, axis=0)
+        shape = np.where(np.expand_dims(times, 1) > 0, total / np.expand_dims(np.maximum(times, 1), 1), np.nan)
     return shape
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-MEASURE_SECONDS = 0.8
+from krolik.errors import StorageError
+from krolik.files import replacing
+from krolik.folders import cache_folder
+
+MEASURE_SECONDS = 1.5
+REMEMBERED = "machine.json"  # in the cache: a choice that is measured anew each time could differ from run to run
 LEAST_MEASURED = 5
 
 
@@ -35,14 +43,41 @@ def core_count() -> int:
 
 
 def measure_machine() -> MachineFingerprint:
-    """Takes about a second."""
+    """Takes a second or two the first time; then what was measured on this machine is remembered."""
     import torch
 
     cores = core_count()
     torch.set_num_threads(cores)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
-    return MachineFingerprint(cores, device, name, _bf16_speedup(device))
+    key = f"{device} {name} {_processor()} cores {cores} torch {torch.__version__}"
+    known = _remembered()
+    if key not in known:
+        known[key] = _bf16_speedup(device)
+        _remember(known)
+    return MachineFingerprint(cores, device, name, known[key])
+
+
+def _processor() -> str:
+    """What tells one processor from another, as far as the system says."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _remembered() -> dict[str, float]:
+    try:
+        found = json.loads((cache_folder() / REMEMBERED).read_text("utf-8"))
+        return {str(k): float(v) for k, v in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _remember(known: dict[str, float]) -> None:
+    with suppress(StorageError), replacing(cache_folder() / REMEMBERED) as partial:
+        partial.write_text(json.dumps(known), "utf-8")
 
 
 def _bf16_in_hardware(device: str) -> bool:

@@ -17,7 +17,18 @@ CASES = {
     ("train", "P", "--network", "yolo"): "no network is named 'yolo'. There are: unet, mobilenetv2",
     ("train", "P", "--split", "thirds"): "no rule is named 'thirds'",
     ("train", "P", "--pretrained", "gone", "--network", "mobilenetv2"): "no pretrained weights 'gone'",
-    ("train", "P", "--pretrained", "x"): "'unet' has no pretrained body",
+    ("train", "P", "--pretrained", "x"): "no pretrained weights 'x'",
+    ("train", "P", "--pretrained", "x", "--network", "unet"): "'unet' has no pretrained body",
+    ("train", "P", "--pretrained", "gone.krolik"): "gone.krolik",
+    ("train", "P", "--pretrained", "unet-1", "--width", "0.25"): "--width: the model unet-1 has 0.5, not 0.25",
+    ("train", "P", "--set", "speed=9"): "the plan has no field 'speed'. There are: average_decay",
+    ("train", "P", "--set", "learning_rate=fast"): "'fast' is no value for learning_rate. It is 0.002 now",
+    ("train", "P", "--set", "learning_rate"): "Write a field and its value: learning_rate=1e-3",
+    ("train", "P", "--folds", "1"): "--folds: 1 folds of 12 training frames cannot be made",
+    ("plan", "P", "--network", "yolo"): "no network is named 'yolo'",
+    ("plan", "P", "--input", "100", *QUICK[:4]): "100 is not a multiple of 64",
+    ("report", "P", "--model", "best"): "no model is named 'best'",
+    ("report", "P", "--split", "every:3"): "was trained on",
     ("train", "P", "--input", "100", *QUICK[:4]): "100 is not a multiple of 64",
     ("train", "P", "--pipeline", "bottom-up"): "--pipeline: bottom-up makes no sense here. Say whole or crop",
     ("train", "P", "--width", "0"): "--width: 0.0 makes no sense here",
@@ -71,7 +82,7 @@ def test_one_sentence_and_nothing_changed(krolik, project, tmp_path, monkeypatch
     assert done.err.startswith("krolik: ") and len(done.err.strip().splitlines()) == 1
     assert "Traceback" not in done.err + done.out
     after = krolik("info", project, "--json").json
-    if arguments[0] in ("train", "evaluate"):  # a split that was asked for by its rule is kept
+    if arguments[0] in ("train", "evaluate", "plan", "report"):  # a split that was asked for by its rule is kept
         for key in ("splits", "changes", "megabytes"):
             before.pop(key), after.pop(key)
     assert before == after

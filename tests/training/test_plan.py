@@ -69,6 +69,16 @@ def test_machine_is_measured():
     assert machine.cores >= 1 and machine.bf16_speedup >= 0
 
 
+def test_what_was_measured_is_remembered(monkeypatch, tmp_path):
+    """The same machine gets the same plan; a damaged memory is measured anew."""
+    monkeypatch.setenv("KROLIK_CACHE", str(tmp_path))
+    speeds = iter([1.31, 0.9, 1.7])
+    monkeypatch.setattr("krolik.training.machine._bf16_speedup", lambda device: next(speeds))
+    assert measure_machine().bf16_speedup == measure_machine().bf16_speedup == 1.31
+    (tmp_path / "machine.json").write_text("[broken")
+    assert measure_machine().bf16_speedup == 0.9
+
+
 def test_emulated_bf16_is_never_chosen():
     plan = decide(MOUSE, replace(MACHINE, bf16_speedup=0.0), Settings())
     assert plan.precision == "float32" and "no bfloat16" in plan.reasons["precision"]
