@@ -2,7 +2,7 @@
 
     from datasets import project
     with project(DATA, "openfield", folder) as opened: ...
-    with project(DATA, "flies13:50", folder) as opened: ...   # 50 training pictures
+    with project(DATA, "openfield:20", folder) as opened: ... # 20 training pictures, all test pictures
 
 openfield, reaching: split every:5. flies13: two flies in 1350 frames, each cut out as a picture of its own (its box
 and a margin, so that neighbours are in view as well); training pictures evenly from the first 60 % of the time, test
@@ -11,6 +11,7 @@ pictures from the last 30 %, every fifth frame; the 10 % between are left out.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -34,8 +35,27 @@ def project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
         flies(data / "flies13", folder / "flies", int(count or 100))
         opened.import_labels(folder / "flies")
         return opened, f"file:{folder / 'flies' / 'test.txt'}"
-    opened.import_labels(data / source)
+    whole = data / source
+    opened.import_labels(thinned(whole, folder, int(count)) if count else whole)
+    if count:
+        return opened, f"file:{folder / 'test.txt'}"
     return opened, "every:5"
+
+
+def thinned(source: Path, folder: Path, count: int, every: int = 5) -> Path:
+    """A copy of a DeepLabCut project with `count` training rows, evenly taken, and all test rows; and test.txt."""
+    target = folder / "project"
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.mp4", "*.h5"))
+    path = next(target.glob("labeled-data/*/CollectedData_*.csv"))
+    lines = path.read_text("utf-8").splitlines()
+    rows = sorted(lines[3:])
+    train = [row for i, row in enumerate(rows) if i % every != every - 1]
+    test = [row for i, row in enumerate(rows) if i % every == every - 1]
+    kept = [train[i] for i in np.linspace(0, len(train) - 1, count).round().astype(int)]
+    path.write_text("\n".join([*lines[:3], *kept, *test]) + "\n", "utf-8")
+    names = [row.split(",")[0].rpartition("/") for row in test]
+    (folder / "test.txt").write_text("".join(f"{Path(place).name},{name}\n" for place, _, name in names), "utf-8")
+    return target
 
 
 def labelled(path: Path) -> tuple[list[str], list[tuple[int, np.ndarray]]]:

@@ -13,7 +13,8 @@ import numpy as np
 from krolik.actions.evaluating import Seen, draw_worst, judge, look, within_px
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples
-from krolik.errors import InvalidLabels, InvalidSetting
+from krolik.actions.splitting import split_parts
+from krolik.errors import NotFound
 from krolik.evaluation import Criteria, Metrics
 from krolik.evaluation.calibration import Reliability
 from krolik.evaluation.intervals import interval_of_mean
@@ -27,7 +28,7 @@ from krolik.rendering import plots
 from krolik.rendering.training_page import Page, training_page
 from krolik.skeleton import Skeleton
 from krolik.training.machine import core_count
-from krolik.training.splits import TRAIN
+from krolik.training.splits import TEST, TRAIN
 from krolik.training.training_set import Sample
 from krolik.video import Frame
 
@@ -84,18 +85,17 @@ def _judged(
     file: ProjectFile, record: ModelRecord, skeleton: Skeleton, split_name: str | None, reporter: Reporter
 ) -> _Judged | None:
     split = split_name or record.document["split"]
-    try:
-        seen, _ = look(file, record, split, reporter)
-        by = f"the {len(seen)} test frames of {split}"
-    except (InvalidLabels, InvalidSetting):
-        if split_name is not None:
-            raise
+    crossed = split_name is None and TEST not in split_parts(file, split, "report").values()
+    if crossed:
         seen = _folded(file, record)
         by = f"{len(seen)} frames by cross-validation: each tested by a model that never saw it"
+    else:
+        seen, _ = look(file, record, split, reporter)
+        by = f"the {len(seen)} test frames of {split}"
     if not seen:
         return None
     metrics, trust = judge(seen, skeleton.names, Criteria(), within_px(record))
-    if record.document.get("cross_validation") and "cross-validation" in by:
+    if crossed:  # what the folds predicted is kept raw; their curves were fitted without the fold that they judge
         trust = Reliability.from_json(record.document["cross_validation"]["reliability"])
     animals = max(len(s.predicted) for s in seen)
     errors = np.full((len(seen), animals, len(skeleton)), np.nan)
@@ -127,7 +127,7 @@ def _frames_per_second(file: ProjectFile, record: ModelRecord) -> float | None:
     keys = [FrameKey(*k) for k in record.document["train"]][:8]
     try:
         frames = [Frame(load_pixels(file, key)) for key in keys]
-    except (InvalidLabels, KeyError):
+    except NotFound:
         return None
     poser, started, done = Poser(model), 0.0, 0
     for number in range(SPEED_FRAMES):

@@ -32,7 +32,7 @@ from krolik.training.checkpoint import Checkpoint, under
 from krolik.training.fingerprint import measure_data
 from krolik.training.loop import Events, Fitted, Stage, fit
 from krolik.training.machine import measure_machine
-from krolik.training.plan import Plan, Settings, decide
+from krolik.training.plan import Plan, Settings, decide, worth_a_body
 from krolik.training.training_set import ImageCache, Sample, TrainingSet
 from krolik.training.transfer import Origin, transfer
 
@@ -80,6 +80,8 @@ def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None =
         reasons = {**plan.reasons, "pretrained": f"goes on from the model {origin.name}"}
         return replace(plan, reasons=reasons), {"data": fingerprint.to_json(), "machine": machine.to_json()}
     checkpoint = find_checkpoint(settings)
+    if checkpoint is not None and not worth_a_body(fingerprint, settings):
+        checkpoint = None
     if checkpoint is not None and settings.width is None and (width := pretrained.width_of(checkpoint)):
         settings = replace(settings, width=width)
     plan = decide(fingerprint, machine, settings, str(checkpoint) if checkpoint else "none")

@@ -22,6 +22,7 @@ LOCATOR_PX = 192
 CROP_MARGIN = 1.3  # crop side per animal extent: room for the locator's error and for augmentation
 WORTH_CROPPING = 0.6  # a crop smaller than this part of the frame's longer side is worth a locator
 MULTIPLE = 64
+FEW_FRAMES = 50  # below so many labelled frames a pretrained body is worth its slower steps
 RARE = 0.5  # a keypoint labelled in fewer than this part of what the commonest one has counts more
 HEAVIEST = 4.0  # how much more at most
 REPEATS = 4.0  # how often at most a frame with a rare keypoint is seen per epoch
@@ -152,7 +153,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
     within, reasons["within_px"] = choose_within(data, scale)
     precision, reasons["precision"] = choose_precision(machine)
     reasons["pretrained"] = (
-        "no checkpoint was found" if pretrained == "none" else "a trained body gains most from few labels"
+        "none was found, or labels are many" if pretrained == "none" else "a trained body gains most from few labels"
     )
     reasons["threads"] = f"the machine has {machine.cores} core(s)"
     reasons["repeats"] = "frames that show a rare keypoint come up to this many times as often"
@@ -190,7 +191,11 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
 
 
 AUGMENTATION = "augmentation."  # what the names of its fields begin with
-FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "network", "keypoint_weights"}
+# what has an option of its own, or no sense of its own
+FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "network", "keypoint_weights",
+         "pipeline", "scale", "width", "batch_size", "input_size", "locator_size", "device"}  # fmt: skip
+POSITIVE = {"sigma_px", "locator_sigma_px", "learning_rate", "body_learning_rate", "within_px"}
+AT_MOST_ONE = {"average_decay", "locator_share", "noise_chance", "blur_chance", "shift"}
 
 
 def _overridden(plan: Plan, wishes: Mapping[str, str]) -> Plan:
@@ -212,7 +217,8 @@ def _overridden(plan: Plan, wishes: Mapping[str, str]) -> Plan:
 
 
 def _parsed(name: str, text: str, now: object):
-    """Text as a value of the type that the field has now; numbers stay finite and do not change their sign."""
+    """Text as a value of the type that the field has now, within what makes sense for it. Raises InvalidSetting."""
+    own = name.removeprefix(AUGMENTATION)
     try:
         if isinstance(now, bool):
             return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
@@ -222,21 +228,29 @@ def _parsed(name: str, text: str, now: object):
                 raise ValueError
             return values
         if isinstance(now, (int, float)):
-            value = type(now)(text)
-            if not 0 <= value < 1e6:
+            value, least = type(now)(text), 1 if isinstance(now, int) else 0
+            if not least <= value < (1 if own in AT_MOST_ONE else 1e6) or (own in POSITIVE and value == 0):
                 raise ValueError
             return value
     except (KeyError, ValueError) as error:
         raise InvalidSetting(f"{text!r} is no value for {name}", "--set", f"It is {_text(now)} now.") from error
-    choices = {"precision": ("float32", "bfloat16"), "pipeline": ("whole", "crop"), "device": ("cpu", "cuda")}
-    if text not in choices.get(name, ()):
+    if name != "precision" or text not in ("float32", "bfloat16"):
         raise InvalidSetting(f"{text!r} is no value for {name}", "--set", f"It is {now} now.")
     return text
 
 
+def worth_a_body(data: DataFingerprint, settings: Settings) -> bool:
+    """Whether a pretrained body that lies at hand is used: if anything about it was wished, or labels are few.
+
+    On validation frames, the small network from random weights won on every set with more labels (docs/benchmarks.md).
+    """
+    wished = settings.network is not None or settings.pretrained not in (None, "auto")
+    return wished or data.frames < FEW_FRAMES
+
+
 def choose_network(pretrained: str) -> tuple[str, str]:
     if pretrained != "none":
-        return "mobilenetv2", "a pretrained body for it was found"
+        return "mobilenetv2", f"a pretrained body was found, and fewer than {FEW_FRAMES} frames are labelled"
     return "unet", "the most accurate per minute on a processor, from random weights"
 
 

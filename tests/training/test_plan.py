@@ -11,7 +11,7 @@ from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint, measure_data
 from krolik.training.machine import MachineFingerprint, measure_machine
-from krolik.training.plan import Plan, Settings, decide
+from krolik.training.plan import Plan, Settings, decide, worth_a_body
 from krolik.training.training_set import Sample
 
 MACHINE = MachineFingerprint(2, "cpu", "test", 0.5)
@@ -46,6 +46,38 @@ def test_overrides_say_so_and_every_decision_has_a_reason():
                "augmentation.mirror", "precision",
                "pretrained", "threads"}  # fmt: skip
     assert decided <= set(plan.reasons) and all(plan.reasons.values())
+
+
+def test_a_body_is_worth_it_for_few_labels_or_when_it_is_wished():
+    few = replace(MOUSE, frames=20)
+    assert worth_a_body(few, Settings()) and not worth_a_body(MOUSE, Settings())
+    assert worth_a_body(MOUSE, Settings(network="mobilenetv2")) and worth_a_body(MOUSE, Settings(pretrained="x"))
+    plan = decide(few, MACHINE, Settings(), "mobilenetv2_050_x.safetensors")
+    assert plan.network == "mobilenetv2" and plan.body_learning_rate < plan.learning_rate
+    assert "fewer than 50" in plan.reasons["network"]
+
+
+def test_a_rare_keypoint_weighs_more():
+    plan = decide(replace(MOUSE, labelled=(93, 93, 40, 3)), MACHINE, Settings())
+    assert plan.keypoint_weights[:2] == (1, 1)
+    assert 1 < plan.keypoint_weights[2] < 1.2 < plan.keypoint_weights[3] <= 4
+    assert "2 keypoint(s)" in plan.reasons["keypoint_weights"]
+    never = decide(replace(MOUSE, labelled=(93, 93, 93, 0)), MACHINE, Settings())
+    assert never.keypoint_weights == (1, 1, 1, 1)
+
+
+def test_every_field_can_be_set_by_name():
+    wishes = {"learning_rate": "1e-3", "augmentation.mirror": "no", "augmentation.scale": "0.9,1.2", "threads": "1"}
+    plan = decide(MOUSE, MACHINE, Settings(overrides=wishes))
+    assert (plan.learning_rate, plan.augmentation.mirror, plan.threads) == (1e-3, False, 1)
+    assert plan.augmentation.scale == (0.9, 1.2)
+    assert plan.reasons["learning_rate"] == "set by you (computed: 0.002)"
+    assert ("augmentation.mirror", "False", "set by you (computed: True)") in plan.rows()
+    unfit = "learning_rate=-1 learning_rate=nan input_size=256 sigma_px=0 threads=0 threads=1.5 average_decay=1"
+    for wish in [*unfit.split(), "augmentation.scale=1", "augmentation.mirror=maybe", "precision=int8", "reasons=x"]:
+        name, _, value = wish.partition("=")
+        with pytest.raises(InvalidSetting):
+            decide(MOUSE, MACHINE, Settings(overrides={name: value}))
 
 
 def test_nonsense_is_refused():
