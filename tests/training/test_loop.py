@@ -82,11 +82,11 @@ def test_resuming_equals_not_stopping(monkeypatch, pipeline):
     """From any checkpoint, the final weights are those of the uninterrupted run, bit by bit."""
     monkeypatch.setattr("krolik.training.loop.CHECKPOINT_SECONDS", 0.0)
     events = Watching()
-    whole = train(20, pipeline, events=events)
+    whole = train(12, pipeline, events=events)
     stages = {Checkpoint.from_bytes(data).stage for data in events.saved}
     assert stages == ({"pose"} if pipeline == "whole" else {"pose", "locator"})
     for data in (events.saved[0], events.saved[len(events.saved) // 2], events.saved[-1]):
-        resumed = train(20, pipeline, resume=Checkpoint.from_bytes(data))
+        resumed = train(12, pipeline, resume=Checkpoint.from_bytes(data))
         assert weights(resumed) == weights(whole)
 
 
