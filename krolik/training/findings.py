@@ -10,6 +10,7 @@ import numpy as np
 from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.fingerprint import DataFingerprint
+from krolik.training.plan import TOP_VIEW
 from krolik.training.training_set import Sample
 
 FEW_LABELS = 5
@@ -38,7 +39,9 @@ class Finding:
 
 def examine(data: DataFingerprint, samples: Sequence[Sample], skeleton: Skeleton) -> list[Finding]:
     """What the labels of the training frames show, without their pixels."""
-    return [*_rare(data, skeleton), *_sides(samples, skeleton), *_small(data), *_border(samples)]
+    from_above = data.vertical_headings >= TOP_VIEW  # from the side, left and right lie either way
+    sides = _sides(samples, skeleton) if from_above else []
+    return [*_rare(data, skeleton), *sides, *_small(data), *_border(samples)]
 
 
 def _rare(data: DataFingerprint, skeleton: Skeleton) -> list[Finding]:
