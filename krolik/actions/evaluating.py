@@ -27,8 +27,6 @@ from krolik.training.splits import TEST
 from krolik.training.training_set import Sample
 from krolik.video import Frame
 
-DEFAULT_SCORE = 0.2
-
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -172,7 +172,7 @@ def _summary(record: ModelRecord, judged: _Judged | None, speed: float | None) -
         "peak_memory_bytes": document["statistics"].get("peak_memory_bytes"),
         "frames_per_second": speed, "curve": pose["curve"], "validation_error_px": pose["validation_error_px"],
         "plan": plan, "decisions": _decisions(plan), "findings": document.get("findings", []),
-        "calibration": document.get("calibration"), "tested": _without_nan(tested),
+        "calibration": document.get("calibration"), "tested": tested,
     }  # fmt: skip
 
 
@@ -187,11 +187,3 @@ def _decisions(plan: dict) -> list[list[str]]:
 
 def _numbers(values: Sequence[float]) -> list[float | None]:
     return [float(v) if np.isfinite(v) else None for v in values]
-
-
-def _without_nan(value):
-    if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -13,24 +13,38 @@ from krolik.cli.screen import JSON, PROJECT, Bar, say, show_json, show_table
 from krolik.errors import InvalidSetting
 from krolik.networks import NETWORKS
 
-NETWORK = typer.Option(help=f"auto (the planner chooses), {', '.join(NETWORKS)}.")
-SET = typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of the plan: learning_rate=1e-3. Repeatable.")
-PRETRAINED = typer.Option(help="auto, none, a checkpoint's path or name, or a model (or project) to go on from.")
+# the options that plan and train share
+Split = Annotated[str, typer.Option(help="A kept split or a rule; none trains on all frames.")]
+Network = Annotated[str, typer.Option(help=f"auto (the planner chooses), {', '.join(NETWORKS)}.")]
+Budget = Annotated[str, typer.Option(help="Wall time (90s, 5m, 1h) or steps (2000steps).")]
+Seed = Annotated[int, typer.Option(help="Makes a run repeatable.")]
+Pretrained = Annotated[
+    str | None, typer.Option(help="auto, none, a checkpoint's path or name, or a model (or project) to go on from.")
+]
+Width = Annotated[float | None, typer.Option(help="The network's width multiplier.")]
+Pipeline = Annotated[str | None, typer.Option(help="whole (frame) or crop (locate, then crop).")]
+Scale = Annotated[float | None, typer.Option(help="Network pixels per frame pixel in a crop.")]
+InputPx = Annotated[int | None, typer.Option("--input", help="The network's input side, in pixels.")]
+Batch = Annotated[int | None, typer.Option(help="Samples per step.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of the plan: learning_rate=1e-3. Repeatable."),
+]
 
 
 def plan(
     project: Annotated[Path, PROJECT],
-    split: Annotated[str, typer.Option(help="A kept split or a rule; none trains on all frames.")] = defaults.SPLIT,
-    network: Annotated[str, NETWORK] = defaults.NETWORK,
-    budget: Annotated[str, typer.Option(help="Wall time (90s, 5m, 1h) or steps (2000steps).")] = defaults.BUDGET,
-    seed: Annotated[int, typer.Option(help="Makes a run repeatable.")] = defaults.SEED,
-    pretrained: Annotated[str | None, PRETRAINED] = None,
-    width: Annotated[float | None, typer.Option(help="The network's width multiplier.")] = None,
-    pipeline: Annotated[str | None, typer.Option(help="whole (frame) or crop (locate, then crop).")] = None,
-    scale: Annotated[float | None, typer.Option(help="Network pixels per frame pixel in a crop.")] = None,
-    input_px: Annotated[int | None, typer.Option("--input", help="The network's input side, in pixels.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
-    overrides: Annotated[list[str] | None, SET] = None,
+    split: Split = defaults.SPLIT,
+    network: Network = defaults.NETWORK,
+    budget: Budget = defaults.BUDGET,
+    seed: Seed = defaults.SEED,
+    pretrained: Pretrained = None,
+    width: Width = None,
+    pipeline: Pipeline = None,
+    scale: Scale = None,
+    input_px: InputPx = None,
+    batch: Batch = None,
+    overrides: Overrides = None,
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Show what training would do and why, and what in the labels is better mended first. Trains nothing."""

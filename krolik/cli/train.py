@@ -6,26 +6,27 @@ from typing import Annotated
 import typer
 
 from krolik import api, defaults
+from krolik.cli import plan as options
 from krolik.cli.evaluate import show_metrics, show_summary
-from krolik.cli.plan import NETWORK, PRETRAINED, SET, parsed_settings, show_plan
+from krolik.cli.plan import parsed_settings, show_plan
 from krolik.cli.screen import JSON, PROJECT, Bar, say, show_json
 from krolik.errors import KrolikError
 
 
 def train(
     project: Annotated[Path, PROJECT],
-    split: Annotated[str, typer.Option(help="A kept split or a rule; none trains on all frames.")] = defaults.SPLIT,
-    network: Annotated[str, NETWORK] = defaults.NETWORK,
-    budget: Annotated[str, typer.Option(help="Wall time (90s, 5m, 1h) or steps (2000steps).")] = defaults.BUDGET,
-    seed: Annotated[int, typer.Option(help="Makes a run repeatable.")] = defaults.SEED,
+    split: options.Split = defaults.SPLIT,
+    network: options.Network = defaults.NETWORK,
+    budget: options.Budget = defaults.BUDGET,
+    seed: options.Seed = defaults.SEED,
     name: Annotated[str | None, typer.Option(help="The model's name. Default: the network's, numbered.")] = None,
-    pretrained: Annotated[str | None, PRETRAINED] = None,
-    width: Annotated[float | None, typer.Option(help="The network's width multiplier.")] = None,
-    pipeline: Annotated[str | None, typer.Option(help="whole (frame) or crop (locate, then crop).")] = None,
-    scale: Annotated[float | None, typer.Option(help="Network pixels per frame pixel in a crop.")] = None,
-    input_px: Annotated[int | None, typer.Option("--input", help="The network's input side, in pixels.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
-    overrides: Annotated[list[str] | None, SET] = None,
+    pretrained: options.Pretrained = None,
+    width: options.Width = None,
+    pipeline: options.Pipeline = None,
+    scale: options.Scale = None,
+    input_px: options.InputPx = None,
+    batch: options.Batch = None,
+    overrides: options.Overrides = None,
     folds: Annotated[int, typer.Option(help="Test every frame once by cross-validation, in so many folds.")] = 0,
     report: Annotated[Path | None, typer.Option(help="Write the page of statistics there (see krolik report).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training interrupted last.")] = False,

@@ -21,7 +21,6 @@ OFTEN_AT_BORDER = 0.05
 THUMBNAIL = 32
 ALIKE = 2.0  # mean difference of two thumbnails, in grey levels: compression alone makes about 1
 MOST_COMPARED = 100  # frames a side whose pixels are compared, evenly taken: their decoding costs training time
-NAMED = 5  # frames that a sentence names
 
 
 @dataclass(frozen=True)
