@@ -341,6 +341,30 @@ def test_two_tabs_lose_nothing_and_see_each_other(ui, project):
     assert not other.errors
 
 
+def test_a_late_answer_takes_no_newer_label_back(ui, project):
+    """What the server said of a frame before an edit arrives after the edit was saved: the edit stays."""
+    identity = ui.label(project)
+    held: list = []
+    ui.page.route("**/labels?start=*", lambda route: held.append((route, route.fetch())))
+    ui.click(30, 30)
+    ui.saved()
+    for _ in range(100):
+        if held:
+            break
+        ui.page.wait_for_timeout(20)  # the page hears of its own edit and asks for the frame again
+    assert held
+    ui.click(60, 60)
+    ui.saved()
+    assert len(ui.points(identity, 0)) == 2
+    (route, late), *later = held
+    assert len(late.json()["frames"]["0"]["instances"][0]["points"]) == 1
+    route.fulfill(response=late)
+    ui.page.wait_for_timeout(200)
+    assert ui.page.locator("li[data-state=visible]").count() == 2
+    for route, answer in later:
+        route.fulfill(response=answer)
+
+
 def test_edits_wait_for_a_server_that_is_away(ui, project):
     """The server cannot be reached, the page is reloaded, the server is back: nothing is lost."""
     identity = ui.label(project)

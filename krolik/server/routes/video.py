@@ -87,14 +87,14 @@ def stretch(
     """Labels, selection and predictions of the frames start to stop - 1 (at most 256), by number."""
     stop = min(stop, start + MOST_FRAMES, video.frames)
     file = opened.file
+    revision = history.revision(file)  # read first: the labels below are this new, or newer
     bones, run = labels.skeleton(file), newest_predictions(file).get(video.id)
     documents = {k.index: with_ids(t) for k, t in labels.documents(file, video.id, start, stop).items()}
     predicted = {}
     if run is not None:
         found = {i: ghosts(file, run, FrameKey(video.id, i), bones) for i in range(start, stop) if i not in documents}
         predicted = {i: animals for i, animals in found.items() if animals}
-    return {"revision": history.revision(file), "start": start, "stop": stop, "frames": documents,
-            "predicted": predicted}  # fmt: skip
+    return {"revision": revision, "start": start, "stop": stop, "frames": documents, "predicted": predicted}
 
 
 @router.get("/neighbours/{frame}")

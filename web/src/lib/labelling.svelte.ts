@@ -29,6 +29,7 @@ export class Labelling {
   advancing = $state(localStorage.getItem("krolik.advance") !== "no");
   private proposals = $state.raw<{ frame: number; ghosts: Ghost[] } | null>(null);
   private known = $state.raw(new Map<number, Document | null>());
+  private revisions = new Map<number, number>(); // how new what is known of a frame is
   private predicted = $state.raw(new Map<number, Ghost[]>());
   private lastShape: Animal | null = null;
   private clipboard: Animal[] | null = null;
@@ -130,8 +131,11 @@ export class Labelling {
       const many = this.known.size > MOST_KNOWN;
       const [known, predicted] = [new Map(many ? [] : this.known), new Map(many ? [] : this.predicted)];
       for (let i = stretch.start; i < stretch.stop; i++) {
+        // an answer that was on its way while an edit was saved is older than that edit
+        if (known.has(i) && stretch.revision < (this.revisions.get(i) ?? 0)) continue;
         known.set(i, stretch.frames[i] ?? null);
         predicted.set(i, stretch.predicted[i] ?? []);
+        this.revisions.set(i, stretch.revision);
       }
       [this.known, this.predicted] = [known, predicted];
     } catch (error) {
@@ -174,10 +178,11 @@ export class Labelling {
     if (first.points[this.keypoint]) this.armed = false;
   }
 
-  saved(frame: number, document: Document | null) {
+  saved(frame: number, document: Document | null, revision: number) {
     const known = new Map(this.known);
     known.set(frame, document);
     this.known = known;
+    this.revisions.set(frame, revision);
   }
 
   /** The next or previous frame of the work queue, also in other videos; null when nothing waits. */
