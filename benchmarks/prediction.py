@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if model.suffix == ".krolik":
             with krolik.open(model) as project:
-                model = project.export(Path(folder) / "model.onnx", to="model")
+                model = project.export(Path(folder) / "model.onnx", to="model").out
         speeds = [measure(arguments.video, model, Path(folder) / str(i)) for i in range(arguments.repeats)]
         result: dict[str, float] = {key: statistics.median(s[key] for s in speeds) for key in speeds[0]}
         long = Path(folder) / "long.mp4"

@@ -1,4 +1,4 @@
-"""Writes docs/cli.md and docs/api.md from the program itself: python docs/generate.py"""
+"""Writes docs/cli.md, api.md and format-table.md from the program itself: python docs/generate.py"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def api_page() -> str:
     from krolik import api
 
     parts = ["# Python", "", "Written by `python docs/generate.py`.", "", "```python", "import krolik", "```"]
-    for name in ("new", "open", "ui", "run", "demo", "doctor"):
+    for name in ("new", "open", "ui", "run", "inspect", "convert", "demo", "doctor"):
         parts += entry(f"krolik.{name}", getattr(api, name))
     for name, member in vars(api.Project).items():
         if not name.startswith("_"):
@@ -65,7 +65,38 @@ def parameters(function) -> list[str]:
     return written
 
 
-PAGES = {"cli.md": cli_page, "api.md": api_page}
+def format_page() -> str:
+    """What each format can hold, from the declarations by which its writer is held to it."""
+    from krolik.formats import FORMATS
+
+    parts = ["# What each format can hold", "", "Written by `python docs/generate.py`.", ""]
+    parts += ["The name is what `--to` and `--format` take; r: read, w: written.", ""]
+    parts += ["| name | format | labels | predictions | |", "|---|---|---|---|---|"]
+    for name, form in FORMATS.items():
+        parts.append(f"| `{name}` | {form.title} | {form.labels} | {form.predictions} | {form.about} |")
+    parts += ["", "## Labels", ""]
+    parts += ["What is not held is counted and said when labels are exported. Names, order and places of keypoints are"]
+    parts += [
+        "always held, places to the last digit (fractions of the image, in YOLO-pose and Label Studio, to a billionth"
+    ]
+    parts += ["of a pixel).", ""]
+    columns = {"occluded": "hidden points", "absent": "absent", "unknown": "unknown", "tracks": "identities",
+               "boxes": "boxes", "edges": "edges", "pairs": "left/right", "colors": "colours",
+               "empty_frames": "empty frames", "bare": "animals without points"}  # fmt: skip
+    parts += [f"| name | {' | '.join(columns.values())} | animals | frames |", "|---" * (len(columns) + 3) + "|"]
+    words = {True: "yes", False: "no", "needed": "each gets one", "tree": "one parent each"}
+    for name, form in FORMATS.items():
+        if "w" in form.labels:
+            carries = form.carries()
+            cells = [words[getattr(carries, field)] for field in columns]
+            most = "any" if carries.animals is None else str(carries.animals)
+            parts.append(
+                f"| `{name}` | {' | '.join(cells)} | {most} | {'images' if carries.images else 'as they are'} |"
+            )
+    return "\n".join(parts) + "\n"
+
+
+PAGES = {"cli.md": cli_page, "api.md": api_page, "format-table.md": format_page}
 
 if __name__ == "__main__":
     for page, make in PAGES.items():

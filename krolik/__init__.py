@@ -11,15 +11,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["KrolikError", "Project", "Skeleton", "demo", "doctor", "new", "open", "open_video", "run", "template", "ui"]
+__all__ = [
+    "KrolikError", "Project", "Skeleton", "convert", "demo", "doctor", "inspect", "new", "open", "open_video", "run",
+    "template", "ui",
+]  # fmt: skip
 
 # Nothing is imported before it is used: `import krolik` must cost nothing.
 _PLACES = {
     "KrolikError": "krolik.errors",
     "Project": "krolik.api",
     "Skeleton": "krolik.skeleton",
+    "convert": "krolik.api",
     "demo": "krolik.api",
     "doctor": "krolik.api",
+    "inspect": "krolik.api",
     "new": "krolik.api",
     "open": "krolik.api",
     "open_video": "krolik.video",
@@ -29,7 +34,7 @@ _PLACES = {
 }
 
 if TYPE_CHECKING:
-    from krolik.api import Project, demo, doctor, new, open, run, ui
+    from krolik.api import Project, convert, demo, doctor, inspect, new, open, run, ui
     from krolik.errors import KrolikError
     from krolik.skeleton import Skeleton, template
     from krolik.video import open_video

@@ -22,6 +22,7 @@ from krolik.skeleton import Skeleton, template
 
 if TYPE_CHECKING:
     from krolik.actions.evaluating import Evaluation
+    from krolik.actions.exporting import ExportReport
     from krolik.actions.importing import ImportReport
     from krolik.actions.information import ProjectInformation
     from krolik.actions.labelling import Operation
@@ -78,6 +79,52 @@ def _wishes(network: str, budget: str, seed: int, settings: Mapping[str, object]
         return Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
     except TypeError as error:
         raise InvalidSetting(f"no such setting ({error})", "train") from error
+
+
+def _import_wishes(missing: str, unconfirmed: bool):
+    from krolik.formats.imported import Wishes
+
+    states = {"unknown": State.UNKNOWN, "absent": State.ABSENT}
+    if missing not in states:
+        raise InvalidSetting(f"{missing!r} is not a state", "--missing", "Say unknown or absent.")
+    return Wishes(states[missing], unconfirmed)
+
+
+def inspect(
+    source: PathLike,
+    missing: str = defaults.MISSING,
+    form: str | None = None,
+    videos: PathLike | Sequence[PathLike] = (),
+    unconfirmed: bool = False,
+) -> ImportReport:
+    """What a file of labels or predictions holds, without importing it; arguments as of Project.import_labels.
+
+    Raises NotFound, InvalidFile, InvalidSetting.
+    """
+    from krolik.actions.importing import inspect
+
+    return inspect(Path(source), _import_wishes(missing, unconfirmed), form, [Path(p) for p in _many(videos)])
+
+
+def convert(
+    source: PathLike,
+    to: str,
+    out: PathLike,
+    what: str | None = None,
+    missing: str = defaults.MISSING,
+    form: str | None = None,
+    videos: PathLike | Sequence[PathLike] = (),
+    unconfirmed: bool = False,
+) -> ExportReport:
+    """From one format to another without a project. The report says what the new format cannot hold.
+
+    what: "labels" or "predictions", where the source has both; the others as of Project.import_labels.
+    Raises NotFound, InvalidFile, InvalidSetting, InvalidLabels, StorageError.
+    """
+    from krolik.actions.converting import convert
+
+    wishes = _import_wishes(missing, unconfirmed)
+    return convert(Path(source), to, Path(out), wishes, form, [Path(p) for p in _many(videos)], what)
 
 
 def parse_skeleton(wish: str | Skeleton) -> Skeleton:
@@ -199,19 +246,27 @@ class Project:
         return set_skeleton(self.file, new, "api")
 
     def import_labels(
-        self, source: PathLike, missing: str = defaults.MISSING, reporter: Reporter | None = None
+        self,
+        source: PathLike,
+        missing: str = defaults.MISSING,
+        form: str | None = None,
+        videos: PathLike | Sequence[PathLike] = (),
+        unconfirmed: bool = False,
+        reporter: Reporter | None = None,
     ) -> ImportReport:
-        """Imports labels: a DeepLabCut project, config or label file, or Krolik's own JSON, CSV, HDF5.
+        """Imports labels, predictions and skeletons of any format that docs/formats.md names.
 
         missing: what a point that is left out means: "unknown" (nobody looked; not trained) or "absent".
-        Raises NotFound, InvalidFile, InvalidLabels; then nothing is changed.
+        form: the format's name (default: detected). videos: where videos are that the source names.
+        unconfirmed: take points that the source calls not confirmed by a person as labels, not as predictions.
+        Raises NotFound, InvalidFile, InvalidLabels, InvalidSetting; then nothing is changed.
         """
-        from krolik.actions.importing import import_labels
+        from krolik.actions.importing import import_file
 
-        states = {"unknown": State.UNKNOWN, "absent": State.ABSENT}
-        if missing not in states:
-            raise InvalidSetting(f"{missing!r} is not a state", "--missing", "Say unknown or absent.")
-        return import_labels(self.file, Path(source), states[missing], reporter or _silent())
+        places = [Path(p) for p in _many(videos)]
+        return import_file(
+            self.file, Path(source), _import_wishes(missing, unconfirmed), reporter or _silent(), form, places
+        )
 
     def split(self, rule: str = defaults.SPLIT, name: str | None = None) -> dict[FrameKey, str]:
         """Divides the labelled frames into "train" and "test" and keeps that under a name (default: the rule).
@@ -339,14 +394,15 @@ class Project:
         what: Literal["predictions", "labels"] | None = None,
         model: str | None = None,
         videos: Sequence[str] = (),
-    ) -> Path:
-        """Writes predictions or labels as csv, csv-wide, json or hdf5, or a model as one .onnx file.
+    ) -> ExportReport:
+        """Writes predictions or labels in a format that docs/formats.md names, or a model as one .onnx file.
 
-        what: predictions unless there are none, then labels. Raises NotFound, InvalidSetting, StorageError.
+        what: predictions unless there are none or the format holds none, then labels. The report says where it was
+        written and what the format could not hold. Raises NotFound, InvalidSetting, InvalidLabels, StorageError.
         """
         from krolik.actions.exporting import export
 
-        return export(self.file, to, Path(out), what, model, videos)  # pyright: ignore[reportArgumentType]
+        return export(self.file, to, Path(out), what, model, videos)
 
     def render(
         self,

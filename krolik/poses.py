@@ -41,12 +41,14 @@ class FrameKey(NamedTuple):
 class Instance:
     """One animal in one frame. points: (K, 2) float64, NaN where there are none; states: (K,) int8 of State.
 
+    box: left, top, right, bottom in pixels, where somebody drew a box around the animal (imported labels may have one).
     Raises InvalidLabels when shapes disagree, or coordinates are missing, infinite or superfluous for a state.
     """
 
     points: np.ndarray
     states: np.ndarray
     track: str | None = None
+    box: tuple[float, float, float, float] | None = None
 
     def __post_init__(self):
         points = np.array(self.points, np.float64).reshape(-1, 2)
@@ -58,6 +60,8 @@ class Instance:
             raise InvalidLabels(f"keypoint {int(np.flatnonzero(located & ~np.isfinite(points).all(1))[0])} has a state "
                                 "that needs coordinates but has none")  # fmt: skip
         points[~located] = np.nan
+        if self.box is not None and not np.isfinite(self.box).all():
+            raise InvalidLabels(f"the box {self.box} is not made of four numbers")
         for array in (points, states):
             array.flags.writeable = False
         object.__setattr__(self, "points", points)
@@ -80,7 +84,7 @@ class Instance:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Instance)
-            and self.track == other.track
+            and (self.track, self.box) == (other.track, other.box)
             and np.array_equal(self.states, other.states)
             and np.array_equal(self.points, other.points, equal_nan=True)
         )

@@ -21,18 +21,19 @@ def skeletons(draw):
 
 
 @st.composite
-def instances(draw, keypoints: int):
+def instances(draw, keypoints: int, place=coordinate, boxes: bool = False):
     states = draw(st.lists(st.sampled_from(list(State)), min_size=keypoints, max_size=keypoints))
-    points = np.array([[draw(coordinate), draw(coordinate)] for _ in range(keypoints)])
-    return Instance(points, np.array(states), draw(st.sampled_from([None, "a", "Белка", "白"])))
+    points = np.array([[draw(place), draw(place)] for _ in range(keypoints)])
+    box = draw(st.sampled_from([None, (1.0, 2.5, 30.0, 31.25)])) if boxes else None
+    return Instance(points, np.array(states), draw(st.sampled_from([None, "a", "Белка", "白"])), box)
 
 
 @st.composite
-def label_sets(draw, videos: tuple[str, ...] = ("клип.mp4", "b.avi")):
+def label_sets(draw, videos: tuple[str, ...] = ("клип.mp4", "b.avi"), place=coordinate, boxes: bool = False):
     skeleton = draw(skeletons())
     keys = draw(st.lists(st.tuples(st.sampled_from(videos), st.integers(0, 99)), max_size=6, unique=True))
     frames = []
     for video, index in sorted(keys):
-        animals = draw(st.lists(instances(len(skeleton)), max_size=3))
+        animals = draw(st.lists(instances(len(skeleton), place, boxes), max_size=3))
         frames.append(LabeledFrame(FrameKey(video, index), tuple(animals), f"{index:08d}"))
     return Labels(skeleton, tuple(frames))

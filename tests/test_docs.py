@@ -31,7 +31,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["cli.md", "api.md"])
+@pytest.mark.parametrize("page", ["cli.md", "api.md", "format-table.md"])
 def test_generated_pages_are_up_to_date(page, monkeypatch):
     for name in ("COLUMNS", "NO_COLOR", "TERM"):
         monkeypatch.setenv(name, "")

@@ -2,79 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from krolik.errors import InvalidSetting, NotFound
+from krolik.actions.importing import encoded_frame
+from krolik.errors import InvalidLabels, InvalidSetting, NotFound
 from krolik.files import replacing
-from krolik.formats import krolik_csv, krolik_hdf5, krolik_json
+from krolik.formats import FORMATS, LABELS, PREDICTIONS, Format, writable
+from krolik.formats.losses import reduced
 from krolik.formats.tables import LabelTable, PredictionTable
-from krolik.poses import FrameKey
-from krolik.project import ProjectFile, labels, models, predictions, runs, videos
+from krolik.poses import FrameKey, Labels
+from krolik.project import ProjectFile, labels, models, predictions, runs, selection, videos
 from krolik.project.runs import Run
 from krolik.skeleton import Skeleton
+from krolik.video.images import decode_image
 
-Target = Literal["csv", "csv-wide", "json", "hdf5", "model"]
 What = Literal["predictions", "labels"]
-SUFFIXES = {"csv": ".csv", "csv-wide": ".csv", "json": ".json", "hdf5": ".h5", "model": ".onnx"}
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, where, and what of the labels the format could not hold."""
+
+    out: Path
+    what: str
+    losses: tuple[str, ...] = ()
 
 
 def export(
-    file: ProjectFile, to: Target, out: Path, what: What | None, model: str | None, wanted: Sequence[str]
-) -> Path:
-    """Writes a file; what it is called in the end. Raises NotFound, InvalidSetting, StorageError.
+    file: ProjectFile, to: str, out: Path, what: What | None, model: str | None, wanted: Sequence[str]
+) -> ExportReport:
+    """Writes a file or folder. Raises NotFound, InvalidSetting, InvalidLabels, StorageError.
 
-    what: predictions unless there are none, then labels. model: whose predictions (default: the newest of each video).
+    what: predictions unless there are none or the format holds none, then labels. model: whose predictions (default:
+    the newest of each video). wanted: only these videos.
     """
-    if to not in SUFFIXES:
-        raise InvalidSetting(f"{to!r} cannot be written", "--to", f"There are: {', '.join(SUFFIXES)}.")
-    if to == "model":
+    if to == MODEL:
         record = models.get(file, model)
-        out = out if out.suffix else out.with_suffix(SUFFIXES[to])
+        out = out if out.suffix else out.with_suffix(".onnx")
         with replacing(out) as partial:
             partial.write_bytes(models.onnx(file, record))
-        return out
-    out = out if out.suffix else out.with_suffix(SUFFIXES[to])
-    chosen = latest_runs(file, model, wanted)
-    anything = model is None and not wanted
-    if what == "labels" or (what is None and anything and not chosen):
-        _label_writer(to)(out, label_table(file))
-        return out
+        return ExportReport(out, MODEL)
+    form = writable_format(to)
+    chosen = latest_runs(file, model, wanted) if what != LABELS else []
+    if what is None:
+        what = PREDICTIONS if (chosen or model is not None) and "w" in form.predictions else LABELS
+    if what == LABELS:
+        if "w" not in form.labels:
+            raise InvalidSetting(f"{form.title} holds no labels", "--to", f"There are: {', '.join(writable(LABELS))}.")
+        return write_labels(form, out, label_table(file, wanted))
+    if "w" not in form.predictions:
+        raise InvalidSetting(
+            f"{form.title} holds no predictions", "--to", f"There are: {', '.join(writable(PREDICTIONS))}."
+        )
     if not chosen:
         raise NotFound(
             "there are no predictions of this", file.path, f"Make them: krolik predict {file.path.name} VIDEO."
         )
-    write_predictions(to, out, [prediction_table(file, run) for run in chosen])
-    return out
+    return write_predictions(form, out, [prediction_table(file, run) for run in chosen])
 
 
-def write_predictions(to: Target, out: Path, tables: Sequence[PredictionTable]) -> None:
-    """All videos of the tables into one file of the wanted form."""
+def writable_format(to: str) -> Format:
+    names = [*dict.fromkeys([*writable(LABELS), *writable(PREDICTIONS)]), MODEL]
+    if to not in names:
+        raise InvalidSetting(f"{to!r} cannot be written", "--to", f"There are: {', '.join(names)}.")
+    return FORMATS[to]
+
+
+def write_labels(form: Format, out: Path, table: LabelTable) -> ExportReport:
+    """The labels as the format can hold them; the report says what was lost."""
+    carries = form.carries()
+    kept, losses = reduced(table.labels, carries, table.size)
+    if not kept.frames:
+        raise InvalidLabels(f"no frame is left that {form.title} can hold", "labels",
+                            f"Lost: {'; '.join(map(str, losses))}.")  # fmt: skip
+    videos = sum(f.key.video not in table.image_names for f in kept)
+    said = [str(loss) for loss in losses]
+    if carries.images and videos:
+        said.append(f"frames of videos: {videos} become image files")
+    out = _named(out, form.suffix)
+    import_module(f"krolik.formats.{form.writer or form.module}").write_labels(out, replace(table, labels=kept))
+    return ExportReport(out, LABELS, tuple(said))
+
+
+def write_predictions(form: Format, out: Path, tables: Sequence[PredictionTable]) -> ExportReport:
+    """All videos of the tables in the wanted form."""
     if len({tuple(t.skeleton.names) for t in tables}) > 1:
         raise InvalidSetting("the predictions are of models with different keypoints", "--model", "Choose one model.")
-    if to in ("csv", "csv-wide"):
-        krolik_csv.write_predictions(out, tables, wide=to == "csv-wide")
-    elif to == "json":
-        krolik_json.write_predictions(out, tables)
-    else:
-        krolik_hdf5.write_predictions(out, tables)
+    many = len(tables) > 1 and form.each
+    out = out if many else _named(out, form.predictions_suffix or form.suffix)
+    import_module(f"krolik.formats.{form.predictor or form.module}").write_predictions(out, tables)
+    return ExportReport(out, PREDICTIONS, tuple(_prediction_losses(form, tables)))
 
 
-def _label_writer(to: Target) -> Callable[[Path, LabelTable], None]:
-    return {
-        "csv": krolik_csv.write_labels,
-        "csv-wide": lambda path, table: krolik_csv.write_labels(path, table, wide=True),
-        "json": krolik_json.write_labels,
-        "hdf5": krolik_hdf5.write_labels,
-    }[to]
+def _prediction_losses(form: Format, tables: Sequence[PredictionTable]):
+    """What the format cannot hold of these predictions."""
+    undecodable = sum(t.undecodable for t in tables)
+    if undecodable and not form.own:
+        yield f"frames that could not be decoded: {undecodable} look like frames without points"
+    named = sum(bool(name) for t in tables for name in t.animals)
+    if named and form.module.startswith("krolik_csv"):
+        yield f"identities: {named} left out"
+    if form.module == "alphatracker":
+        yield f"names of keypoints: {len(tables[0].skeleton)} left out"
+    edges = len(tables[0].skeleton.edges)
+    if edges and form.module not in ("krolik_json", "krolik_hdf5", "sleap_slp", "sleap_analysis", "nwb"):
+        yield f"edges of the skeleton: {edges} left out"
 
 
-def label_table(file: ProjectFile) -> LabelTable:
-    """All labels. Raises NotFound when there are none."""
+def _named(out: Path, suffix: str) -> Path:
+    """With the format's suffix where the name has none."""
+    return out if out.suffix or not suffix else out.with_name(out.name + suffix)
+
+
+def label_table(file: ProjectFile, wanted: Sequence[str] = ()) -> LabelTable:
+    """All labels, or those of some videos. Raises NotFound when there are none."""
     found = labels.load(file)
+    if wanted:
+        ids = {videos.record(file, w).id for w in wanted}
+        found = Labels(found.skeleton, tuple(f for f in found if f.key.video in ids))
     if not found.frames:
         raise NotFound("there are no labels yet", file.path)
     used = {f.key.video for f in found}
@@ -91,7 +143,31 @@ def label_table(file: ProjectFile) -> LabelTable:
         {i: r.path for i, r in records.items()},
         {i: r.names for i, r in records.items() if r.names is not None},
         time_s,
+        lambda key: _image(file, key),
+        lambda key: _size(file, key),
+        tuple(k for k in selection.load(file) if k.video in records),
+        {i: r.frames for i, r in records.items()},
     )
+
+
+def _image(file: ProjectFile, key: FrameKey) -> bytes:
+    """The encoded image of a labelled frame: the project's own, else from its video."""
+    kept = labels.pixels(file, key)
+    if kept is not None:
+        return kept
+    with videos.open_record(file, videos.record(file, key.video)) as video:
+        return encoded_frame(video, key.index)[0]
+
+
+def _size(file: ProjectFile, key: FrameKey) -> tuple[int, int]:
+    record = videos.record(file, key.video)
+    if record.names is None:
+        return record.size
+    known = labels.frame_size(file, key)
+    if known is not None:
+        return known
+    height, width = decode_image(_image(file, key), record.name).shape[:2]
+    return width, height
 
 
 def _times(file: ProjectFile, video: str):
@@ -121,7 +197,8 @@ def prediction_table(file: ProjectFile, run: Run) -> PredictionTable:
     times = np.arange(record.frames, dtype=float) if times is None else times
     return PredictionTable(
         run_skeleton(file, run), record.name, run.document["model"], times,
-        lambda: predictions.blocks(file, run.id, video),
+        lambda: predictions.blocks(file, run.id, video), tuple(run.document.get("animals", ())), record.path,
+        record.size, int(run.document.get("undecodable", 0)),
     )  # fmt: skip
 
 

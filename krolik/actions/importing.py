@@ -1,19 +1,22 @@
-"""Importing labels: read, checked and committed in one change, with the pixels of the labelled frames."""
+"""Importing labels and predictions: read, checked and committed in one change, with the labelled frames' pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from krolik.actions.placing import embedded_images, is_there, placed
 from krolik.actions.reporter import Reporter
 from krolik.errors import InvalidFile, InvalidLabels, KrolikError, NotFound
-from krolik.formats import read_labels
-from krolik.formats.imported import Imported, ImportedVideo
-from krolik.poses import FrameKey, Instance, LabeledFrame, State
-from krolik.project import ProjectFile, history, labels, videos
+from krolik.formats import read
+from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, shortened
+from krolik.formats.tables import STATE_NAMES
+from krolik.poses import FrameKey, Instance, LabeledFrame, Predictions, State
+from krolik.project import ProjectFile, history, labels, predictions, runs, selection, videos
 from krolik.project.edits import Change, Edit
 from krolik.project.videos import VideoRecord
 from krolik.skeleton import Keypoint, Skeleton, palette
@@ -21,10 +24,12 @@ from krolik.video import ImageSequence, Video, open_video
 from krolik.video.images import decode_image, natural
 from krolik.video.source import content_fingerprint
 
+Pixels = tuple[FrameKey, tuple[int, int], bytes]  # of a frame: its key, (width, height), encoded image
+
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did."""
+    """What an import did, or would do. `form` is the format's name on the command line."""
 
     format: str
     frames: int
@@ -32,40 +37,153 @@ class ImportReport:
     videos: list[str]
     notes: list[str]
     replaced: int = 0
+    animals: int = 0
+    states: dict[str, int] = field(default_factory=dict)  # points of labelled animals by state
+    tracks: list[str] = field(default_factory=list)
+    edges: int = 0
+    predictions: dict[str, int] = field(default_factory=dict)  # by video: frames with a row
+    selected: int = 0
+    missing_videos: list[str] = field(default_factory=list)
 
 
-def import_labels(file: ProjectFile, source: Path, missing: State, reporter: Reporter) -> ImportReport:
-    """Everything of the source, or nothing. Points that it leaves out get the state `missing`.
+def inspect(source: Path, wishes: Wishes, form: str | None = None, places: Sequence[Path] = ()) -> ImportReport:
+    """What a file or folder holds, without importing it. Raises NotFound, InvalidFile."""
+    imported = placed(read(source, wishes, form), places)
+    for poses in imported.predictions:
+        for _ in poses.blocks():  # what is wrong in them shows now
+            pass
+    return _report(imported, [v.name for v in imported.videos], 0)
 
+
+def _report(imported: Imported, names: list[str], replaced: int) -> ImportReport:
+    found, animals = imported.labels, [i for f in imported.labels for i in f.instances]
+    states = Counter(STATE_NAMES[State(s)] for i in animals for s in i.states.tolist())
+    tracks = dict.fromkeys(
+        [i.track for i in animals if i.track] + [a for p in imported.predictions for a in p.animals if a]
+    )
+    return ImportReport(
+        imported.format, len(found), dict(zip(found.skeleton.names, found.located_count().tolist())), names,
+        list(imported.notes), replaced, len(animals), dict(states), list(tracks), len(found.skeleton.edges),
+        {p.video: p.frames for p in imported.predictions}, len(imported.selected),
+        [v.name for v in imported.videos if not is_there(v)],
+    )  # fmt: skip
+
+
+def import_file(
+    file: ProjectFile, source: Path, wishes: Wishes, reporter: Reporter, form: str | None = None,
+    places: Sequence[Path] = (),
+) -> ImportReport:  # fmt: skip
+    """Labels, predictions, selected frames and the skeleton of a source, all or nothing.
+
+    form: the format's name (default: detected). places: where videos are that the source names, files or folders.
     Labels that the project has already of the same frames are replaced (and can be brought back by undo).
     Raises NotFound, InvalidFile, InvalidLabels.
     """
-    imported = read_labels(source, missing)
-    empty, fresh = not labels.load(file).frames, labels.next_keypoint(file)
-    bones, order = merged_skeleton(labels.skeleton(file), imported.labels.skeleton, empty, fresh)
-    edits: list[Edit] = []
-    if bones != labels.skeleton(file):
-        edits.append(labels.set_skeleton(file, bones))
-    records, video_edits = _records(file, imported, source)
-    edits += video_edits
-    keyed = [_rekeyed(frame, records, imported, order, len(bones)) for frame in imported.labels]
+    imported = placed(read(source, wishes, form), places)
+    if not (imported.labels.frames or imported.predictions or imported.selected or len(imported.labels.skeleton)):
+        raise InvalidFile("neither labels nor predictions nor a skeleton are in it", source)
+    with embedded_images(file, imported) as imported:
+        return _import(file, imported, source, reporter)
+
+
+def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Reporter) -> ImportReport:
     known = {f.key for f in labels.load(file)}
+    new = imported.labels.skeleton
+    if imported.labels.frames or not known:
+        bones, order = merged_skeleton(labels.skeleton(file), new, not known, labels.next_keypoint(file))
+    else:
+        bones, order = labels.skeleton(file), np.zeros(0, int)  # predictions bring their own
+    edits = [labels.set_skeleton(file, bones)] if bones != labels.skeleton(file) else []
+    records, video_edits = _records(file, imported, source)
+    keyed = [_rekeyed(frame, records, imported, order, len(bones)) for frame in imported.labels]
     with file.write():
+        bounds = Bounds(bones)
+        labels.store_pixels(file, bounds.watch(_pixels(keyed, records, reporter)))
+        keyed = [f for f in map(bounds.within, keyed) if f is not None]
+        imported = replace(imported, notes=imported.notes + bounds.notes())
         # the edits of frames refer to the new skeleton, so that is set first
         frame_edits = [labels.set_frame(file, frame, bones) for frame in keyed]
+        marks = selection.mark(file, [_key(k, records) for k in imported.selected], "import")
         title = f"import {len(keyed)} labelled frames from {source.name}"
-        history.commit(file, Change((*edits, *frame_edits), "import", title))
-        labels.store_pixels(file, _pixels(imported, keyed, records, reporter))
+        if edits or video_edits or frame_edits or marks:
+            history.commit(file, Change((*edits, *video_edits, *frame_edits, *marks), "import", title))
+        for poses in imported.predictions:
+            _store(file, poses, *records[poses.video], imported.format, reporter)
         for record, video in records.values():
             if video.index is not None:
                 videos.keep_index(file, record.id, video.index)
     for _, video in records.values():
         video.close()
-    counts = imported.labels.located_count().tolist()
-    return ImportReport(
-        imported.format, len(keyed), dict(zip(imported.labels.skeleton.names, counts)),
-        [record.name for record, _ in records.values()], list(imported.notes), sum(f.key in known for f in keyed),
-    )  # fmt: skip
+    return _report(imported, [r.name for r, _ in records.values()], sum(f.key in known for f in keyed))
+
+
+def _key(key: FrameKey, records: dict[str, tuple[VideoRecord, Video]]) -> FrameKey:
+    return FrameKey(records[key.video][0].id, key.index)
+
+
+def _store(
+    file: ProjectFile, poses: ImportedPredictions, record: VideoRecord, video: Video, origin: str, reporter: Reporter
+) -> None:
+    """Keeps imported predictions as a run, as if a model of that name had made them here."""
+    document = {
+        "model": f"{origin}: {poses.model}" if poses.model not in ("", origin) else origin, "model_name": origin,
+        "video": record.id, "start": 0, "stop": len(video), "skeleton": poses.skeleton.to_json(),
+        "animals": list(poses.animals), "imported": True,
+    }  # fmt: skip
+    run = runs.start(file, "predict", document)
+    for block in poses.blocks():
+        if block.stop > len(video):
+            late = np.flatnonzero(np.isfinite(block.xy[max(0, len(video) - block.start) :]).any(axis=(1, 2, 3)))
+            if len(late):
+                raise InvalidLabels(
+                    f"frame {max(block.start, len(video)) + int(late[0])} is predicted, but the video has frames 0 to "
+                    f"{len(video) - 1}", record.name, "Are they of another video? Say of which with --video.",
+                )  # fmt: skip
+            if block.start >= len(video):
+                break
+        predictions.store(file, run, record.id, cut(block, len(video)))
+        reporter.progress(f"import the predictions of {record.name}", min(1.0, block.stop / len(video)))
+    runs.finish(file, run, "done")
+
+
+def cut(block: Predictions, stop: int) -> Predictions:
+    """The part of a block before a frame."""
+    count = max(0, min(len(block), stop - block.start))
+    return Predictions(block.start, block.xy[:count], block.score[:count], block.decoded[:count])
+
+
+class Bounds:
+    """Leaves points that lie outside their frame unlabelled, and says which. Sizes come with the frames' pixels."""
+
+    def __init__(self, bones: Skeleton):
+        self._names = bones.names
+        self._sizes: dict[FrameKey, tuple[int, int]] = {}
+        self._outside: list[str] = []
+
+    def watch(self, pixels: Iterable[Pixels]) -> Iterator[Pixels]:
+        for key, size, data in pixels:
+            self._sizes[key] = size
+            yield key, size, data
+
+    def within(self, frame: LabeledFrame) -> LabeledFrame | None:
+        """The frame without such points; None when nothing is left that was there."""
+        size = np.array(self._sizes[frame.key], float)
+        kept = []
+        for instance in frame.instances:
+            with np.errstate(invalid="ignore"):
+                outside = instance.located & ~((instance.points > -1) & (instance.points < size)).all(axis=1)
+            for k in np.flatnonzero(outside):
+                x, y = instance.points[k]
+                self._outside.append(f"{frame.name}: {self._names[k]} ({x:g}, {y:g})")
+            states = np.where(outside, State.UNKNOWN, instance.states)
+            if not outside.any() or (states != State.UNKNOWN).any():
+                kept.append(replace(instance, states=states))
+        return replace(frame, instances=tuple(kept)) if kept or not frame.instances else None
+
+    def notes(self) -> tuple[str, ...]:
+        if not self._outside:
+            return ()
+        return (f"{len(self._outside)} point(s) lie outside their frame; left unlabelled: {shortened(self._outside)}",)
 
 
 def merged_skeleton(own: Skeleton, new: Skeleton, empty: bool, fresh: int) -> tuple[Skeleton, np.ndarray]:
@@ -106,7 +224,8 @@ def _records(
                 raise NotFound(
                     f"the video {wanted.name!r} that the labels are of is not there",
                     source,
-                    f"Put it beside the labels, or add it first: krolik add {file.path.name} VIDEO.",
+                    "Put it beside the labels, or say where it is with --video, or add it first: "
+                    f"krolik add {file.path.name} VIDEO.",
                 )
             images = wanted.images is not None or wanted.path.is_dir()
             video = ImageSequence(wanted.path, wanted.images) if images else open_video(wanted.path)
@@ -155,13 +274,13 @@ def _rekeyed(
     for instance in frame.instances:
         points, states = np.full((size, 2), np.nan), np.full(size, State.UNKNOWN, np.int8)
         points[order], states[order] = instance.points, instance.states
-        instances.append(Instance(points, states, instance.track))
+        instances.append(Instance(points, states, instance.track, instance.box))
     return LabeledFrame(FrameKey(record.id, index), tuple(instances), frame.name or video.frame_name(index))
 
 
 def _pixels(
-    imported: Imported, frames: list[LabeledFrame], records: dict[str, tuple[VideoRecord, Video]], reporter: Reporter
-) -> Iterator[tuple[FrameKey, tuple[int, int], bytes]]:
+    frames: list[LabeledFrame], records: dict[str, tuple[VideoRecord, Video]], reporter: Reporter
+) -> Iterator[Pixels]:
     """The encoded image of each labelled frame; an image file keeps its own bytes."""
     by_id = {record.id: video for record, video in records.values()}
     for number, frame in enumerate(sorted(frames, key=lambda f: f.key)):

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from krolik.actions.adding import expand
-from krolik.actions.exporting import SUFFIXES, Target, latest_runs, prediction_table, write_predictions
+from krolik.actions.exporting import latest_runs, prediction_table, write_predictions
 from krolik.actions.predicting import load_model, predict
 from krolik.actions.rendering import render
 from krolik.actions.reporter import Reporter
 from krolik.errors import InvalidSetting, KrolikError, NotFound
+from krolik.formats import FORMATS, PREDICTIONS, writable
 from krolik.inference.model import PoseModel
 from krolik.project import ProjectFile
 from krolik.rendering.overlay import Style
@@ -34,9 +35,10 @@ def run_all(
     reporter: Reporter,
 ) -> list[RunReport]:  # fmt: skip
     """Each video on its own: one that cannot be read does not stop the others. Raises for a bad model or table."""
-    unknown = [t for t in tables if t not in SUFFIXES or t == "model"]
+    unknown = [t for t in tables if t not in writable(PREDICTIONS)]
     if unknown:
-        raise InvalidSetting(f"{unknown[0]!r} cannot be written", "--to", "There are: csv, csv-wide, json, hdf5.")
+        known = ", ".join(writable(PREDICTIONS))
+        raise InvalidSetting(f"{unknown[0]!r} cannot be written", "--to", f"There are: {known}.")
     runner = _Runner(load_model(None, model), out, tables, style, reporter)
     reports, stems = [], set()
     for pattern in patterns:
@@ -64,6 +66,13 @@ def _free_stem(path: Path, taken: set[str]) -> str:
     return stem
 
 
+def _table_name(stem: str, table: str) -> str:
+    """VIDEO.csv and so on; the format's name where several have the suffix."""
+    form = FORMATS[table]
+    kind = {"csv": "", "json": "", "hdf5": "", "csv-wide": "_wide"}.get(table, f"_{table}")
+    return f"{stem}{kind}{form.predictions_suffix or form.suffix}"
+
+
 @dataclass(frozen=True)
 class _Runner:
     """What is done with every video."""
@@ -87,10 +96,7 @@ class _Runner:
             report.frames, report.undecodable = done.stop - done.start, len(done.undecodable)
             run = latest_runs(file, None, [])[0]
             for table in self.tables:
-                wide = "_wide" if table == "csv-wide" else ""
-                target: Target = table  # pyright: ignore[reportAssignmentType]
-                place = self.out / f"{stem}{wide}{SUFFIXES[target]}"
-                write_predictions(target, place, [prediction_table(file, run)])
-                report.files.append(place)
+                place = self.out / _table_name(stem, table)
+                report.files.append(write_predictions(FORMATS[table], place, [prediction_table(file, run)]).out)
             video = self.out / f"{stem}_annotated.mp4"
             report.files += render(file, str(path), video, None, None, self.style, self.reporter)

@@ -11,6 +11,7 @@ import krolik
 from krolik.cli import (
     add,
     backup,
+    convert,
     demo,
     doctor,
     evaluate,
@@ -61,6 +62,7 @@ COMMANDS = {
     "report": report.report,
     "predict": predict.predict,
     "export": export.export,
+    "convert": convert.convert,
     "render": render.render,
     "run": run.run,
     "undo": undo.undo,

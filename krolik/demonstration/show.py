@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from krolik.actions.evaluating import evaluate
-from krolik.actions.exporting import Target, export
+from krolik.actions.exporting import export
 from krolik.actions.importing import encoded_frame
 from krolik.actions.predicting import load_model, predict
 from krolik.actions.rendering import render
@@ -33,7 +33,7 @@ from krolik.video.writer import VideoWriter
 FRAMES = 300
 LABELLED_EVERY = 6
 SPLIT = "every:5"
-TABLES: tuple[tuple[Target, str], ...] = (
+TABLES: tuple[tuple[str, str], ...] = (
     ("csv", "predictions.csv"),
     ("csv-wide", "predictions_wide.csv"),
     ("json", "predictions.json"),
@@ -100,7 +100,7 @@ def show(wanted: Path, budget: str, seed: int, reporter: Reporter) -> Path:
         render(file, video.name, out / "rabbit_annotated.mp4", None, None, style, reporter)
         stills = [(2 * i + 1) * FRAMES // 12 for i in range(6)]
         pictures = render(file, video.name, out / "frames", None, stills, Style(names=True), reporter)
-        tables = [export(file, to, out / f"rabbit_{name}", None, None, ()) for to, name in TABLES]
+        tables = [export(file, to, out / f"rabbit_{name}", None, None, ()).out for to, name in TABLES]
         result = DemoResult(model, evaluation, _against_truth(file, predicted.run, truth, chosen),
                             predicted, len(chosen), video, out / "rabbit_annotated.mp4", tables, pictures)  # fmt: skip
         return write_report(out / "report.html", result)

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from krolik.errors import InvalidFile, NotFound
-from krolik.formats.imported import Imported, ImportedVideo, decode_text, shortened
+from krolik.formats.imported import Imported, ImportedVideo, Wishes, decode_text, shortened
 from krolik.formats.pandas_hdf5 import FrameTable, read_frame_table
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
 from krolik.skeleton import Skeleton
@@ -50,7 +50,9 @@ def sniff(path: Path) -> bool:
     if path.is_dir():
         return (path / "config.yaml").is_file() or any(path.glob("labeled-data/*/CollectedData_*"))
     if path.suffix in (".yaml", ".yml"):
-        return True
+        with path.open("rb") as file:
+            start = file.read(1 << 16).replace(b"\0", b"")
+        return b"bodyparts" in start or not (b"kpt_shape" in start or b"nodes:" in start)
     if path.suffix == ".h5":
         return path.name.startswith("CollectedData") or _holds_labels(path)
     if path.suffix == ".csv":
@@ -65,8 +67,8 @@ def _holds_labels(path: Path) -> bool:
         return b"df_with_missing" in file.read(1 << 16)
 
 
-def read(path: Path, missing: State = State.UNKNOWN) -> Imported:
-    """A project folder, a config.yaml or a single label file. Cells without a point get the state `missing`.
+def read(path: Path, wishes: Wishes) -> Imported:
+    """A project folder, a config.yaml or a single label file. Cells without a point get the state `wishes.missing`.
 
     Raises InvalidFile, NotFound.
     """
@@ -74,13 +76,17 @@ def read(path: Path, missing: State = State.UNKNOWN) -> Imported:
         path = path / "config.yaml"
     if path.suffix in (".yaml", ".yml"):
         config, notes = read_config(path)
-        reading = _Reading(*_skeleton_of(config, path), missing, notes)
+        reading = _Reading(*_skeleton_of(config, path), wishes.missing, notes)
         files = _label_files(path.parent, str(config.get("scorer") or ""))
         if not files:
-            raise NotFound("no labels in this project: labeled-data holds no CollectedData file", path.parent)
+            skeleton = Skeleton.of(reading.names, reading.edges)
+            reading.notes.append(
+                "no labels in this project (labeled-data holds no CollectedData file): only its skeleton"
+            )
+            return Imported("DeepLabCut", Labels(skeleton), (), tuple(reading.notes))
     else:
         files = _label_files(path, "") if path.is_dir() else [path]
-        reading = _Reading([], [], missing)
+        reading = _Reading([], [], wishes.missing)
     for file in files:
         _read_labels(file, reading)
     if not reading.frames:

@@ -1,33 +1,72 @@
-"""What every reader gives: labels, the videos that they are of, and notes on what was understood or left out."""
+"""What every reader gives: labels, predictions, the videos that they are of, and notes on what was understood."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from krolik.errors import InvalidFile
-from krolik.poses import Labels
+from krolik.poses import FrameKey, Labels, Predictions, State
+from krolik.skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user says of points whose meaning a format leaves open.
+
+    missing: the state of a point that is left out. unconfirmed: take points that a file itself calls not confirmed by
+    a person as labels, instead of as predictions.
+    """
+
+    missing: State = State.UNKNOWN
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True)
 class ImportedVideo:
-    """A video or image folder that labels refer to by `name`. `images` are the names of a folder's images in order."""
+    """A video or image folder that labels refer to by `name`. `images` are the names of a folder's images in order.
+
+    embedded: gives the encoded image of a name, where the images lie in the label file itself.
+    """
 
     name: str
     path: Path
     images: tuple[str, ...] | None = None
+    embedded: Callable[[str], bytes] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedPredictions:
+    """Poses that another program (`model`, in its own words) predicted of one video.
+
+    animals: a name for each of the N rows, "" where it has none. frames: how many frames have a row.
+    blocks: the poses in order, in blocks that begin at multiples of BLOCK; read when asked for, as often as wanted.
+    """
+
+    video: str
+    skeleton: Skeleton
+    model: str
+    animals: tuple[str, ...]
+    frames: int
+    blocks: Callable[[], Iterator[Predictions]]
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Labels whose frame keys carry the names of `videos`; `notes` are for the user to read."""
+    """Labels and predictions whose videos are named in `videos`; `notes` are for the user to read.
+
+    selected: frames that wait for a person to label them.
+    """
 
     format: str
     labels: Labels
     videos: tuple[ImportedVideo, ...]
     notes: tuple[str, ...] = ()
+    predictions: tuple[ImportedPredictions, ...] = ()
+    selected: tuple[FrameKey, ...] = ()
 
 
 def decode_text(data: bytes, where: object) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -21,7 +22,11 @@ import numpy as np
 
 from krolik.errors import InvalidFile
 from krolik.files import replacing
-from krolik.formats.imported import Imported, ImportedVideo, decode_text
+from krolik.formats.blocks import Rows
+from krolik.formats.csv_rows import Table, head, numbers
+from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, decode_text
+from krolik.formats.losses import Carries
+from krolik.formats.reading import refusing, unique_names
 from krolik.formats.tables import (
     STATE_NAMES,
     STATES_BY_NAME,
@@ -30,9 +35,12 @@ from krolik.formats.tables import (
     all_blocks,
     block_arrays,
 )
-from krolik.poses import LOCATED, FrameKey, Instance, LabeledFrame, Labels, State
+from krolik.poses import LOCATED, FrameKey, Instance, LabeledFrame, Labels, Predictions, State
 from krolik.skeleton import Skeleton
 
+CARRIES = Carries(boxes=False, edges=False, pairs=False, images=False)
+LARGEST_LABELS = 1 << 29
+MOST_ANIMALS = 200
 TIDY_LABELS = ("video", "frame", "frame_name", "time_s", "animal", "track", "keypoint", "x", "y", "state")
 TIDY_PREDICTIONS = ("video", "frame", "time_s", "animal", "keypoint", "x", "y", "score", "decoded", "model")
 WIDE_LABELS = ("video", "frame", "frame_name", "time_s", "animal", "track")
@@ -87,8 +95,7 @@ def _write_tidy_block(file: TextIO, table: PredictionTable, block) -> None:
         {**arrays, "keypoint": names[arrays["keypoint"]], "video": table.video, "model": table.model,
          "decoded": arrays["decoded"].astype(int)}
     )  # fmt: skip
-    frame.to_csv(file, columns=list(TIDY_PREDICTIONS), header=False, index=False, float_format="%.7g",
-                 lineterminator="\n")  # fmt: skip
+    frame.to_csv(file, columns=list(TIDY_PREDICTIONS), header=False, index=False, lineterminator="\n")
 
 
 def _write_wide_block(file: TextIO, table: PredictionTable, block) -> None:
@@ -103,21 +110,25 @@ def _write_wide_block(file: TextIO, table: PredictionTable, block) -> None:
     )  # fmt: skip
     points = np.concatenate([block.xy, block.score[..., None]], axis=-1).reshape(frames * animals, keypoints * 3)
     body = pandas.DataFrame(points)
-    pandas.concat([head, body], axis=1).to_csv(file, header=False, index=False, float_format="%.7g",
-                                               lineterminator="\n")  # fmt: skip
+    pandas.concat([head, body], axis=1).to_csv(file, header=False, index=False, lineterminator="\n")
 
 
 def sniff(path: Path) -> bool:
-    """Whether this is a CSV of labels in one of the two forms."""
+    """Whether this is a CSV of labels or predictions in one of the two forms."""
     if path.suffix.lower() != ".csv":
         return False
     with path.open("rb") as file:
         first = file.read(65536).split(b"\n")[0]
-    return first.lstrip(b"\xef\xbb\xbf").startswith(b"video,frame,frame_name,")
+    return first.lstrip(b"\xef\xbb\xbf").startswith((b"video,frame,frame_name,", b"video,frame,time_s,"))
 
 
-def read(path: Path, missing: State = State.UNKNOWN) -> Imported:
-    """Labels, tidy or wide. Raises InvalidFile that names the line and the column."""
+def read(path: Path, wishes: Wishes) -> Imported:
+    """Labels or predictions, tidy or wide. Raises InvalidFile that names the line or row and the column."""
+    first = head(path, 1)[0][0]
+    if first.startswith("video,frame,time_s,"):
+        return _read_predictions(path, tuple(next(csv.reader([first]))))
+    if path.stat().st_size > LARGEST_LABELS:
+        raise InvalidFile(f"larger than {LARGEST_LABELS >> 20} MB, too large for labels", path)
     text, _ = decode_text(path.read_bytes(), path)
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -213,3 +224,93 @@ def _imported(path: Path, skeleton: Skeleton, cells: list[_Cell]) -> Imported:
         labelled.append(LabeledFrame(key, tuple(instances), names[key]))
     videos = tuple(ImportedVideo(v, path.parent / v) for v in dict.fromkeys(k.video for k in frames))
     return Imported("Krolik CSV", Labels(skeleton, tuple(labelled)), videos)
+
+
+@dataclass
+class _Stretch:
+    """What the first pass over a file of predictions tells of one video."""
+
+    model: str
+    animals: int = 0
+    frames: int = 0
+    last: int = -1
+
+
+def _read_predictions(path: Path, header: tuple[str, ...]) -> Imported:
+    names = [c.removesuffix(".x") for c in header[len(WIDE_PREDICTIONS) :: 3]]
+    wide = header == _wide_columns(WIDE_PREDICTIONS, names, "score") and bool(names)
+    if not wide and header != TIDY_PREDICTIONS:
+        raise InvalidFile("the columns are not those of a CSV of predictions", path, "Compare with docs/formats.md.")
+    with refusing(path, "CSV of predictions"):
+        stretches, found = _survey(path, header, wide)
+        names = unique_names(names if wide else found)
+        if not stretches:
+            raise InvalidFile("the file has a header but no rows", path)
+    skeleton = Skeleton.of(names)
+    videos = tuple(ImportedVideo(v, path.parent / v) for v in stretches)
+    predictions = tuple(
+        ImportedPredictions(v, skeleton, s.model, ("",) * s.animals, s.frames,
+                            lambda v=v, s=s: _prediction_blocks(path, header, names, v, s.animals, wide))
+        for v, s in stretches.items()
+    )  # fmt: skip
+    return Imported("Krolik CSV", Labels(skeleton), videos, (), predictions)
+
+
+def _survey(path: Path, header: tuple[str, ...], wide: bool) -> tuple[dict[str, _Stretch], list[str]]:
+    """Videos, animals and keypoints of the whole file; frames must not go back within a video."""
+    stretches: dict[str, _Stretch] = {}
+    names: dict[str, None] = {}
+    words = ["video", "model"] if wide else ["video", "model", "keypoint"]
+    for first, chunk in Table(path, "utf-8-sig", 1, header).parts([*words, "frame", "animal"], categories=words):
+        frame, animal = (numbers(chunk, c, first, path, whole=True) for c in ("frame", "animal"))
+        codes = chunk["video"].cat.codes.to_numpy()
+        for word in words:
+            blank = np.flatnonzero(chunk[word].isna())
+            if len(blank):
+                raise InvalidFile(f"row {first + int(blank[0])}, {word}: nothing is there", path)
+        if not wide:
+            seen = chunk["keypoint"].cat.categories
+            order = {seen[c]: None for c in _in_order(chunk["keypoint"].cat.codes.to_numpy())}
+            names.update(order)
+        for code in _in_order(codes):
+            here = codes == code
+            video = str(chunk["video"].cat.categories[code])
+            stretch = stretches.setdefault(video, _Stretch(str(chunk["model"].iloc[int(np.flatnonzero(here)[0])])))
+            steps = np.diff(np.concatenate([[stretch.last], frame[here]]))
+            if (steps < 0).any():
+                row = first + int(np.flatnonzero(here)[np.flatnonzero(steps < 0)[0]])
+                raise InvalidFile(f"row {row}: the frames of {video!r} go back", path, "Sort the rows.")
+            stretch.frames += int((steps > 0).sum())
+            stretch.last = int(frame[here][-1])
+            stretch.animals = max(stretch.animals, int(animal[here].max()) + 1)
+            if stretch.animals > MOST_ANIMALS:
+                raise InvalidFile(f"{stretch.animals} animals; {MOST_ANIMALS} can be read", path)
+    return stretches, list(names)
+
+
+def _in_order(codes: np.ndarray) -> list[int]:
+    """The different values in order of their first places."""
+    values, first = np.unique(codes, return_index=True)
+    return values[np.argsort(first)].tolist()
+
+
+def _prediction_blocks(
+    path: Path, header: tuple[str, ...], names: list[str], video: str, animals: int, wide: bool
+) -> Iterator[Predictions]:
+    rows = Rows(animals, len(names))
+    words = ["video", "model"] if wide else ["video", "model", "keypoint"]
+    for first, chunk in Table(path, "utf-8-sig", 1, header).parts(categories=words):
+        frame, animal, decoded = (numbers(chunk, c, first, path, whole=True) for c in ("frame", "animal", "decoded"))
+        here = (chunk["video"] == video).to_numpy()
+        if wide:
+            values = np.stack([numbers(chunk, c, first, path) for c in header[len(WIDE_PREDICTIONS) :]], axis=1)
+            values = values[here].reshape(-1, 3)
+            frame, animal, decoded = (np.repeat(a[here], len(names)) for a in (frame, animal, decoded))
+            keypoint = np.tile(np.arange(len(names)), int(here.sum()))
+        else:
+            values = np.stack([numbers(chunk, c, first, path) for c in ("x", "y", "score")], axis=1)[here]
+            frame, animal, decoded = frame[here], animal[here], decoded[here]
+            places = np.array([names.index(n) for n in chunk["keypoint"].cat.categories], int)
+            keypoint = places[chunk["keypoint"].cat.codes.to_numpy()[here]]
+        yield from rows.add(frame, (animal, keypoint), values, decoded > 0)
+    yield from rows.finish()

@@ -1,10 +1,13 @@
 """Krolik's own JSON, for labels ("krolik-labels") and predictions ("krolik-predictions"), version 1.
 
 Labels:       {"format", "version", "skeleton", "videos": [{"name", "path", "images"?}],
-               "frames": [{"video", "frame", "name", "time_s", "instances": [{"track", "points": {NAME: POINT}}]}]}
+               "frames": [{"video", "frame", "name", "time_s",
+                           "instances": [{"track", "points": {NAME: POINT}, "box"?}]}]}
               POINT is {"state", "x"?, "y"?}; keypoints that are not in `points` are unknown.
-Predictions:  {"format", "version", "skeleton", "videos": [{"video", "model",
+              A box is [left, top, right, bottom].
+Predictions:  {"format", "version", "skeleton", "videos": [{"video", "model", "animals",
                "frames": [{"frame", "time_s", "decoded", "instances": [{NAME: [x, y, score]}]}]}]}
+              An animal has its place in the list in every frame; it is {} where it is not there.
 
 Frames count from 0; x and y are pixels of the full frame, the centre of the top-left pixel is (0, 0).
 """
@@ -13,18 +16,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from krolik.errors import InvalidFile, KrolikError
 from krolik.files import replacing
-from krolik.formats.imported import Imported, ImportedVideo, decode_text
+from krolik.formats.blocks import sliced
+from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes
+from krolik.formats.losses import Carries
+from krolik.formats.reading import load_json, refusing
 from krolik.formats.tables import STATE_NAMES, STATES_BY_NAME, LabelTable, PredictionTable
 from krolik.poses import LOCATED, FrameKey, Instance, LabeledFrame, Labels, State
 from krolik.skeleton import Skeleton
 
 VERSION = 1
+CARRIES = Carries(colors=True, images=False)
 LABELS, PREDICTIONS = "krolik-labels", "krolik-predictions"
 
 
@@ -40,7 +48,8 @@ def write_labels(path: Path, table: LabelTable) -> None:
                 if state != State.UNKNOWN:
                     place = {"x": x, "y": y} if state in LOCATED else {}
                     points[name] = {"state": STATE_NAMES[State(state)], **place}
-            instances.append({"track": instance.track, "points": points})
+            box = {} if instance.box is None else {"box": list(instance.box)}
+            instances.append({"track": instance.track, "points": points, **box})
         frames.append({"video": table.video_names[frame.key.video], "frame": frame.key.index, "name": frame.name,
                        "time_s": round(table.time_s(frame.key), 6), "instances": instances})  # fmt: skip
     videos = [
@@ -61,7 +70,8 @@ def write_predictions(path: Path, tables: Sequence[PredictionTable]) -> None:
         head = {"format": PREDICTIONS, "version": VERSION, "skeleton": skeleton.to_json()}
         file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "videos": [')
         for number, table in enumerate(tables):
-            opening = json.dumps({"video": table.video, "model": table.model}, ensure_ascii=False)[:-1]
+            head = {"video": table.video, "model": table.model, "animals": list(table.animals)}
+            opening = json.dumps(head, ensure_ascii=False)[:-1]
             file.write((",\n" if number else "\n") + opening + ', "frames": [')
             separator = "\n"
             for block in table.blocks():
@@ -75,13 +85,13 @@ def write_predictions(path: Path, tables: Sequence[PredictionTable]) -> None:
 def _frame(table: PredictionTable, block, i: int) -> dict:
     instances = []
     for xy, scores in zip(block.xy[i], block.score[i]):
-        points = {
-            name: [round(float(x), 3), round(float(y), 3), round(float(score), 4)]
+        instances.append({
+            name: [float(str(v)) for v in (x, y, score)]  # the shortest numbers that are these float32
             for name, (x, y), score in zip(table.skeleton.names, xy, scores)
             if np.isfinite(x)
-        }
-        if points:
-            instances.append(points)
+        })  # fmt: skip
+    while instances and not instances[-1]:
+        instances.pop()
     frame = block.start + i
     return {"frame": frame, "time_s": round(float(table.times_s[frame]), 6), "decoded": bool(block.decoded[i]),
             "instances": instances}  # fmt: skip
@@ -91,16 +101,15 @@ def sniff(path: Path) -> bool:
     if path.suffix.lower() != ".json":
         return False
     with path.open("rb") as file:
-        return LABELS.encode() in file.read(4096)
+        start = file.read(4096)
+    return LABELS.encode() in start or PREDICTIONS.encode() in start
 
 
-def read(path: Path, missing: State = State.UNKNOWN) -> Imported:
-    """Labels. Raises InvalidFile that names the frame and what is wrong in it."""
-    text, _ = decode_text(path.read_bytes(), path)
-    try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidFile(f"not valid JSON ({error})", path) from error
+def read(path: Path, wishes: Wishes) -> Imported:
+    """Labels or predictions. Raises InvalidFile that names the frame and what is wrong in it."""
+    value = load_json(path)
+    if isinstance(value, dict) and value.get("format") == PREDICTIONS:
+        return _read_predictions(path, value)
     if not isinstance(value, dict) or value.get("format") != LABELS:
         raise InvalidFile(f"not a JSON file of labels (its format is not {LABELS!r})", path)
     if value.get("version") != VERSION:
@@ -133,6 +142,14 @@ def _place(path: Path, video: dict) -> Path:
     return written if written.exists() else path.parent / str(video["name"])
 
 
+def read_box(value) -> tuple[float, float, float, float] | None:
+    """Left, top, right, bottom. Raises ValueError, TypeError."""
+    if value is None:
+        return None
+    left, top, right, bottom = map(float, value)
+    return left, top, right, bottom
+
+
 def _read_frame(frame: dict, skeleton: Skeleton) -> LabeledFrame:
     index = frame["frame"]
     if not isinstance(index, int) or index < 0:
@@ -145,5 +162,43 @@ def _read_frame(frame: dict, skeleton: Skeleton) -> LabeledFrame:
             states[place] = STATES_BY_NAME[point["state"]]
             if states[place] in LOCATED:
                 points[place] = float(point["x"]), float(point["y"])
-        instances.append(Instance(points, states, stored.get("track")))
+        instances.append(Instance(points, states, stored.get("track"), read_box(stored.get("box"))))
     return LabeledFrame(FrameKey(str(frame["video"]), index), tuple(instances), str(frame.get("name", "")))
+
+
+def _read_predictions(path: Path, value: dict) -> Imported:
+    if value.get("version") != VERSION:
+        raise InvalidFile(f"version {value.get('version')!r}; this program reads version {VERSION}", path)
+    with refusing(path, "JSON file of predictions") as place:
+        skeleton = Skeleton.from_json(value["skeleton"])
+        found = []
+        for number, video in enumerate(value["videos"]):
+            place.append(f"videos[{number}]")
+            found.append(_predictions_of(video, skeleton, place))
+        videos = tuple(ImportedVideo(p.video, path.parent / p.video) for p in found)
+        return Imported("Krolik JSON", Labels(skeleton), videos, (), tuple(found))
+    raise AssertionError
+
+
+def _predictions_of(video: dict, skeleton: Skeleton, place: list[str]) -> ImportedPredictions:
+    frames = video["frames"]
+    numbers = np.array([f["frame"] for f in frames], np.int64)
+    if len(numbers) and (numbers[0] < 0 or (np.diff(numbers) != 1).any()):
+        raise ValueError("the frames do not follow each other")
+    animals = max([len(f["instances"]) for f in frames] + [len(video.get("animals") or ())], default=0)
+    values = np.full((len(frames), animals, len(skeleton), 3), np.nan, np.float32)
+    at = {name: k for k, name in enumerate(skeleton.names)}
+    for i, frame in enumerate(frames):
+        place.append(f"frame {frame['frame']}")
+        for n, points in enumerate(frame["instances"]):
+            for name, point in points.items():
+                values[i, n, at[name]] = point
+    decoded = np.array([bool(f.get("decoded", True)) for f in frames])
+    names = tuple(map(str, video.get("animals") or ())) or ("",) * animals
+    first = int(numbers[0]) if len(numbers) else 0
+
+    def blocks():
+        for block in sliced(lambda a, b: (values[a:b, ..., :2], values[a:b, ..., 2]), len(frames), first):
+            yield replace(block, decoded=decoded[block.start - first : block.stop - first])
+
+    return ImportedPredictions(str(video["video"]), skeleton, str(video["model"]), names, len(frames), blocks)

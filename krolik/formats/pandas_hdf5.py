@@ -105,3 +105,69 @@ def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:
         values = [_text(v) for v in group[f"{name}_level{number}"][()].tolist()]  # pyright: ignore
         levels.append([values[i] for i in group[f"{name}_label{number}"][()].tolist()])  # pyright: ignore
     return list(zip(*levels))
+
+
+class FrameReader:
+    """The only data frame of a file, part by part. Raises InvalidFile when there is none that can be read."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        try:
+            self._file = h5py.File(path, "r")
+            groups = [g for g in self._file.values() if isinstance(g, h5py.Group) and "pandas_type" in g.attrs]
+            if len(groups) != 1:
+                raise ValueError(f"{len(groups)} data frames of pandas in this file instead of one")
+            self._group = groups[0]
+            table = self._group.get("table")
+            self._records = table if isinstance(table, h5py.Dataset) else None
+            self._parts: list[tuple[str, list[int]]] = []  # name of the block, and its columns' places
+            self.columns: list[tuple[str, ...]] = []
+            if self._records is not None:
+                self._find_record_columns(self._records)
+            else:
+                self._find_fixed_columns()
+        except (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError, pickle.UnpicklingError) as error:
+            raise InvalidFile(f"not a readable HDF5 file of a data frame ({error})", path) from error
+
+    def _find_record_columns(self, records: h5py.Dataset) -> None:
+        for name in records.dtype.names or ():
+            if name.startswith("values_block_"):
+                names = _plain(records.attrs[f"{name}_kind"])
+                if not isinstance(names, list):
+                    raise ValueError("column names are not a list")
+                self._parts.append((name, list(range(len(self.columns), len(self.columns) + len(names)))))
+                self.columns += [tuple(map(str, c)) if isinstance(c, tuple) else (str(c),) for c in names]
+        self.rows = len(records)
+
+    def _find_fixed_columns(self) -> None:
+        self.columns = _axis(self._group, "axis0")
+        place = {column: i for i, column in enumerate(self.columns)}
+        for block in range(_whole(self._group, "nblocks")):
+            items = _axis(self._group, f"block{block}_items")
+            self._parts.append((f"block{block}_values", [place[item] for item in items]))
+        self.rows = len(self._group[self._parts[0][0]]) if self._parts else 0  # pyright: ignore[reportArgumentType]
+
+    def numbers(self) -> np.ndarray:
+        """(rows,) int64: the index. Raises InvalidFile when it is not made of whole numbers."""
+        data = self._group.get("axis1") if self._records is None else self._records
+        if data is None or (self._records is not None and "index" not in (self._records.dtype.names or ())):
+            raise InvalidFile("its rows are not frame numbers", self._path)
+        values = np.asarray(data[()] if self._records is None else self._records["index"])  # pyright: ignore
+        if values.dtype.kind not in "iuf" or len(values) != self.rows or (values != np.floor(values)).any():
+            raise InvalidFile("its rows are not frame numbers", self._path)
+        return values.astype(np.int64)
+
+    def values(self, start: int, stop: int) -> np.ndarray:
+        """(stop - start, columns) float64."""
+        found = np.full((stop - start, len(self.columns)), np.nan)
+        records = None if self._records is None else self._records[start:stop]
+        for name, places in self._parts:
+            part = self._group[name][start:stop] if records is None else records[name]  # pyright: ignore
+            found[:, places] = np.asarray(part, float).reshape(stop - start, -1)
+        return found
+
+    def __enter__(self) -> FrameReader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()

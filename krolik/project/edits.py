@@ -59,7 +59,8 @@ def frame_document(frame: LabeledFrame, skeleton: Skeleton) -> str:
         for keypoint, (x, y), state in zip(skeleton.keypoints, instance.points.tolist(), instance.states.tolist()):
             if state != State.UNKNOWN:
                 points[str(keypoint.id)] = [state] if state == State.ABSENT else [state, x, y]
-        instances.append({"track": instance.track, "points": points})
+        box = {} if instance.box is None else {"box": list(instance.box)}
+        instances.append({"track": instance.track, "points": points, **box})
     return document({"name": frame.name, "instances": instances})
 
 
@@ -75,7 +76,8 @@ def read_frame(key: FrameKey, text: str, skeleton: Skeleton) -> LabeledFrame:
             if position is not None:
                 states[position] = state
                 points[position] = place or np.nan
-        instances.append(Instance(points, states, stored["track"]))
+        box = stored.get("box")
+        instances.append(Instance(points, states, stored["track"], None if box is None else tuple(box)))
     return LabeledFrame(key, tuple(instances), value["name"])
 
 

@@ -58,6 +58,12 @@ def pixels(file: ProjectFile, key: FrameKey) -> bytes | None:
     return found[0][0] if found else None
 
 
+def frame_size(file: ProjectFile, key: FrameKey) -> tuple[int, int] | None:
+    """(width, height) of a frame whose pixels are kept."""
+    found = file.rows("SELECT width, height FROM stored_frame WHERE video = ? AND frame = ?", key.video, key.index)
+    return (found[0][0], found[0][1]) if found else None
+
+
 def frame_sizes(file: ProjectFile) -> dict[FrameKey, tuple[int, int]]:
     """(width, height) of every frame whose pixels are kept."""
     rows = file.rows("SELECT video, frame, width, height FROM stored_frame")

@@ -62,7 +62,7 @@ CASES = {
     ("new", "n.krolik", "--skeleton", "dragon"): "There are: rabbit, mouse, quadruped, fly",
     ("new", "n.krolik", "--skeleton", "a,a"): "'a' occurs twice",
     ("import", "gone", "--project", "P"): "gone: no such file or folder",
-    ("import", "P", "--project", "P"): "labels in no format that is known",
+    ("import", "P", "--project", "P"): "labels or predictions in no format that is known",
     ("import", "P", "--project", "n.krolik", "--missing", "maybe"): "Say unknown or absent",
     ("info", "gone.krolik"): "Make it with: krolik new gone.krolik",
     ("relink", "P", "P"): "the project has no video of this content or name",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from krolik.errors import InvalidFile, KrolikError
-from krolik.formats import krolik_csv, krolik_hdf5, krolik_json, read_labels
+from krolik.formats import krolik_csv, krolik_hdf5, krolik_json, read
 from krolik.formats.tables import LabelTable, PredictionTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, Predictions, State
 from krolik.skeleton import Skeleton
@@ -39,9 +39,9 @@ def test_round_trip(tmp_path, form, labels):
     csv = form.startswith("csv")
     if csv and not any(f.instances for f in labels):
         with pytest.raises(InvalidFile, match="names no keypoint|format"):
-            read_labels(path)
+            read(path)
         return
-    back = read_labels(path).labels
+    back = read(path).labels
     assert back.skeleton.names == labels.skeleton.names
     if not csv:  # CSV carries names, not edges and colours
         assert back.skeleton == labels.skeleton
@@ -136,7 +136,7 @@ def test_broken_json(good, before, after, sentence):
     assert before in text
     (good / "bad.json").write_text(text.replace(before, after, 1), "utf-8")
     with pytest.raises(InvalidFile, match=sentence) as caught:
-        read_labels(good / "bad.json")
+        read(good / "bad.json")
     assert "bad.json" in str(caught.value)
 
 
@@ -156,12 +156,12 @@ def test_broken_csv(good, before, after, sentence):
     assert before in text
     (good / "bad.csv").write_text(text.replace(before, after, 1), "utf-8")
     with pytest.raises(InvalidFile, match=sentence):
-        read_labels(good / "bad.csv")
+        read(good / "bad.csv")
 
 
 def test_random_damage_never_gives_a_traceback(good):
     rng = np.random.default_rng(1)
-    krolik_hdf5.write_labels(good / "good.h5", table(read_labels(good / "good.json").labels))
+    krolik_hdf5.write_labels(good / "good.h5", table(read(good / "good.json").labels))
     for name in ("good.json", "good.csv", "good.h5"):
         data = (good / name).read_bytes()
         for _ in range(60):
@@ -171,6 +171,6 @@ def test_random_damage_never_gives_a_traceback(good):
             damaged = good / f"damaged{Path(name).suffix}"
             damaged.write_bytes(broken[: rng.integers(len(data) // 2, len(data) + 1)])
             try:
-                read_labels(damaged)
+                read(damaged)
             except KrolikError as error:
                 assert "damaged" in str(error)
