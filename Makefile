@@ -6,7 +6,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint
+.PHONY: demo test test-slow oracles lint
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/krolik demo -o krolik-demo
@@ -14,8 +14,21 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp lint
 	$(BIN)/python -m pytest -m "not slow" -p no:cacheprovider
 
-test-slow: $(VENV)/dev.stamp
+test-slow: $(VENV)/dev.stamp oracles
 	$(BIN)/python -m pytest -m slow
+
+# The programs that read what Krolik writes, each with what it needs: about 3 GB.
+oracles: .oracles/formats.stamp .oracles/deeplabcut.stamp
+
+.oracles/formats.stamp: tests/oracles/formats.txt
+	$(PYTHON) -m venv .oracles/formats
+	.oracles/formats/bin/python -m pip install --quiet -r tests/oracles/formats.txt
+	touch $@
+
+.oracles/deeplabcut.stamp: tests/oracles/deeplabcut.txt
+	$(PYTHON) -m venv .oracles/deeplabcut
+	.oracles/deeplabcut/bin/python -m pip install --quiet -r tests/oracles/deeplabcut.txt
+	touch $@
 
 lint: $(VENV)/dev.stamp web/node_modules
 	$(BIN)/ruff check .

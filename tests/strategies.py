@@ -1,5 +1,7 @@
 """What hypothesis makes: skeletons, animals, frames, labels."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -17,7 +19,8 @@ def skeletons(draw):
     if len(names) > 1:
         pair = st.tuples(st.sampled_from(names), st.sampled_from(names)).filter(lambda p: p[0] != p[1])
         edges = draw(st.lists(pair, max_size=4, unique=True))
-    return Skeleton.of(names, edges)
+    skeleton = Skeleton.of(names, edges)
+    return skeleton if draw(st.booleans()) else replace(skeleton, pairs=())
 
 
 @st.composite

@@ -40,7 +40,7 @@ def convert(
     if len(chosen) == 2:
         raise InvalidSetting(f"{source.name} holds labels and predictions", "--what", "Say which of the two.")
     if chosen == [LABELS]:
-        opened = _Videos(imported)
+        opened = Videos(imported)
         try:
             return write_labels(target, out, opened.table())
         finally:
@@ -48,7 +48,7 @@ def convert(
     return write_predictions(target, out, [_prediction_table(p, imported.videos) for p in imported.predictions])
 
 
-class _Videos:
+class Videos:
     """The videos of a file, opened when an image of them is wanted."""
 
     def __init__(self, imported: Imported):

@@ -10,6 +10,7 @@ from types import ModuleType
 from krolik.errors import InvalidFile, InvalidSetting, NotFound
 from krolik.formats.imported import Imported, Wishes, decode_text
 from krolik.formats.losses import Carries
+from krolik.formats.probe import ensure_readable
 
 LABELS, PREDICTIONS = "labels", "predictions"
 
@@ -105,18 +106,8 @@ def detect(path: Path) -> str:
             start = file.read(200)
         if not start.startswith(b"\x89HDF") and start.strip():
             decode_text(start, path)
-        _refuse_truncated(path)
     titles = ", ".join(f.title for f in readable().values())
     raise InvalidFile("labels or predictions in no format that is known", path, f"These are: {titles}.")
-
-
-def _refuse_truncated(path: Path) -> None:
-    import h5py
-
-    try:
-        h5py.File(path, "r").close()
-    except OSError as error:
-        raise InvalidFile(f"not a readable HDF5 file ({error})", path) from error
 
 
 def read(path: str | Path, wishes: Wishes | None = None, form: str | None = None) -> Imported:
@@ -129,4 +120,6 @@ def read(path: str | Path, wishes: Wishes | None = None, form: str | None = None
         raise InvalidSetting(f"{form!r} cannot be read", "--format", f"There are: {', '.join(readable())}.")
     if not path.exists():
         raise NotFound("no such file or folder", path)
+    if path.is_file():
+        ensure_readable(path)
     return FORMATS[form or detect(path)].load().read(path, wishes or Wishes())

@@ -17,7 +17,7 @@ import numpy as np
 
 from krolik.errors import InvalidFile
 from krolik.files import replacing
-from krolik.formats.blocks import sliced
+from krolik.formats.blocks import MOST_FRAMES, sliced
 from krolik.formats.image_files import new_folder, write_images
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes
 from krolik.formats.losses import NEEDED, Carries
@@ -30,7 +30,6 @@ TITLE = "AlphaTracker"
 BOXES = ("Face", "boundingBox")
 FOUR = ("nose", "left_ear", "right_ear", "tail")  # what AlphaTracker's own four points are
 LABELS = "train.json"
-MOST_FRAMES = 1 << 24
 
 
 def names_of(count: int) -> list[str]:

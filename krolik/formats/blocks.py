@@ -11,6 +11,8 @@ import numpy as np
 
 from krolik.poses import BLOCK, Predictions
 
+MOST_FRAMES = 1 << 25  # three days at 120 frames a second; a number beyond it is no frame's
+
 
 def sliced(
     read: Callable[[int, int], tuple[np.ndarray, np.ndarray]], frames: int, first: int = 0
@@ -29,7 +31,8 @@ def sliced(
 
 def tidied(start: int, xy: np.ndarray, score: np.ndarray, decoded: np.ndarray | None = None) -> Predictions:
     """A block whose points are there whole or not at all; one that is there without a score is taken as sure."""
-    xy, score = np.array(xy, np.float32), np.array(score, np.float32)
+    with np.errstate(over="ignore"):  # what no float32 can be is no place in a picture
+        xy, score = np.array(xy, np.float32), np.array(score, np.float32)
     there = np.isfinite(xy).all(axis=-1)
     xy[~there] = np.nan
     score = np.where(there, np.where(np.isfinite(score), score, 1), 0).astype(np.float32)
@@ -54,7 +57,8 @@ class Rows:
             here = frame // BLOCK == number
             yield from self._begin(int(number), int(frame[here][0]))
             at = (frame[here] % BLOCK, places[0][here], places[1][here])
-            self._xy[at], self._score[at] = values[here, :2], values[here, 2]
+            with np.errstate(over="ignore"):
+                self._xy[at], self._score[at] = values[here, :2], values[here, 2]
             if decoded is not None:
                 self._decoded[at[0]] = decoded[here]
             self._last = max(self._last, int(frame[here][-1]))

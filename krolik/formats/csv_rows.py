@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pandas
 
 from krolik.errors import InvalidFile
+from krolik.formats.blocks import MOST_FRAMES
 from krolik.formats.imported import decode_text
 
 ROWS = 50_000
@@ -64,13 +66,22 @@ class Table:
                 decimal="," if self.delimiter == ";" else ".", na_values=list(MISSING), keep_default_na=False,
                 index_col=False, low_memory=False,
             ) as chunks:  # fmt: skip
-                for chunk in chunks:
+                while (chunk := _next(chunks)) is not None:
                     yield first, chunk
                     first += len(chunk)
         except pandas.errors.EmptyDataError:
             return
+        except pandas.errors.ParserWarning as error:
+            raise InvalidFile(f"after row {first} a row has more than {len(self.names)} cells", self.path) from error
         except (pandas.errors.ParserError, UnicodeDecodeError, ValueError, OverflowError) as error:
             raise InvalidFile(f"not a csv file that can be read ({str(error).splitlines()[0]})", self.path) from error
+
+
+def _next(chunks) -> pandas.DataFrame | None:
+    """The next rows that there are; a row with too many cells is an error, not a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pandas.errors.ParserWarning)
+        return next((chunk for chunk in chunks if len(chunk)), None)
 
 
 def numbers(chunk: pandas.DataFrame, column, first: int, path: Path, whole: bool = False) -> np.ndarray:
@@ -88,7 +99,7 @@ def numbers(chunk: pandas.DataFrame, column, first: int, path: Path, whole: bool
         values = found
     array = np.asarray(values, np.float64)
     if whole:
-        bad = ~(np.isfinite(array) & (array >= 0) & (array == np.floor(array)) & (array < 1 << 40))
+        bad = ~(np.isfinite(array) & (array >= 0) & (array == np.floor(array)) & (array < MOST_FRAMES))
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             raise InvalidFile(f"row {first + row}, {said(column)}: {array[row]:g} is not a whole number from 0", path)

@@ -18,6 +18,7 @@ import yaml
 from krolik.errors import InvalidFile, NotFound
 from krolik.formats.imported import Imported, ImportedVideo, Wishes, decode_text, shortened
 from krolik.formats.pandas_hdf5 import FrameTable, read_frame_table
+from krolik.formats.probe import ensure_readable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
 from krolik.skeleton import Skeleton
 from krolik.video.images import image_names, read_image
@@ -153,6 +154,8 @@ def _label_files(root: Path, scorer: str) -> list[Path]:
 
 
 def _read_labels(path: Path, reading: _Reading) -> None:
+    if path.suffix == ".h5":
+        ensure_readable(path)
     table = read_frame_table(path) if path.suffix == ".h5" else read_csv(path)
     individuals = _columns(table, path)
     for part in {p: None for parts in individuals.values() for p in parts}:
@@ -267,6 +270,8 @@ def read_csv(path: Path) -> FrameTable:
     if len(lines) == header + 1:
         raise InvalidFile("the file has a header but no labelled frames", path)
     width = len(lines[0])
+    if any(len(row) != width for row in lines[: header + 1]):
+        raise InvalidFile("the header rows have different lengths", path)
     # an index of three levels leaves two empty cells in the header
     start = next((i for i, cell in enumerate(lines[0]) if i and cell.strip()), width)
     columns = list(zip(*([cell.strip() for cell in row[start:]] for row in lines[: header + 1])))

@@ -19,7 +19,7 @@ from krolik.files import replacing
 from krolik.formats.blocks import Rows
 from krolik.formats.csv_rows import Table, delimiter_of, head, numbers
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes
-from krolik.formats.pandas_hdf5 import FrameReader
+from krolik.formats.pandas_hdf5 import FrameReader, write_frames
 from krolik.formats.reading import file_name, find_stem, hdf5_names, refusing
 from krolik.formats.tables import PredictionTable, video_stems
 from krolik.poses import BLOCK, Labels, Predictions
@@ -243,13 +243,6 @@ def write_csv(path: Path, table: PredictionTable, scorer: str | None = None) -> 
 
 def write_hdf5(path: Path, table: PredictionTable) -> None:
     """Raises StorageError."""
-    import pandas
-
+    columns = len(table.skeleton) * 3 * max(1, table.animal_count())
     with replacing(path) as partial:
-        with pandas.HDFStore(str(partial), "w") as store:
-            frames = _frames(table, scorer_of(table))
-            if len(table.skeleton) * 3 * max(1, table.animal_count()) > WIDEST_TABLE:
-                store.put("df_with_missing", pandas.concat(list(frames)), format="fixed")
-            else:
-                for frame in frames:
-                    store.append("df_with_missing", frame, format="table")
+        write_frames(partial, _frames(table, scorer_of(table)), fixed=columns > WIDEST_TABLE)

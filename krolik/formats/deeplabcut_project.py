@@ -14,6 +14,7 @@ import yaml
 from krolik.errors import InvalidLabels
 from krolik.formats.image_files import new_folder, write_images
 from krolik.formats.losses import NEEDED, Carries
+from krolik.formats.pandas_hdf5 import write_frames
 from krolik.formats.tables import LabelTable
 from krolik.poses import FrameKey, Labels
 
@@ -36,7 +37,7 @@ def write_labels(out: Path, table: LabelTable) -> None:
             frame = _data_frame(table, name, {k: places[k].split("/")[1] for k in keys}, people, unique)
             target = folder / "labeled-data" / name / f"CollectedData_{SCORER}"
             frame.to_csv(target.with_suffix(".csv"), lineterminator="\n")
-            frame.to_hdf(target.with_suffix(".h5"), key="df_with_missing", mode="w")
+            write_frames(target.with_suffix(".h5"), [frame], fixed=True)
         videos = {name: table.video_paths.get(keys[0].video) for name, keys in by_folder.items()}
         text = yaml.safe_dump(_config(out, table.labels, videos, people, unique), allow_unicode=True, sort_keys=False)
         (folder / "config.yaml").write_text(text, "utf-8")

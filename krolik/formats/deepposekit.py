@@ -20,7 +20,7 @@ from krolik.files import replacing
 from krolik.formats.blocks import sliced
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, decode_text
 from krolik.formats.losses import TREE, Carries
-from krolik.formats.reading import bounded, hdf5_names, refusing, skeleton_of, texts, unique_names
+from krolik.formats.reading import array, bounded, hdf5_names, refusing, skeleton_of, texts, unique_names
 from krolik.formats.tables import LabelTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
 from krolik.skeleton import Skeleton, symmetric_pairs
@@ -61,7 +61,7 @@ def read(path: Path, wishes: Wishes) -> Imported:
         pictures = [name for name, data in file.items() if isinstance(data, h5py.Dataset) and data.ndim == 4]
         if len(pictures) != 1:
             raise ValueError(f"{len(pictures)} arrays of images instead of one")
-        shape = file[pictures[0]].shape  # pyright: ignore[reportAttributeAccessIssue]
+        shape = array(file, pictures[0]).shape
         if points.shape != (*annotated.shape, 2) or shape[0] != len(points):
             raise ValueError(f"annotations {points.shape}, annotated {annotated.shape} and images {shape} disagree")
         bones = _bones(path, file, points.shape[1])
@@ -147,8 +147,7 @@ class _Embedded:
         import cv2
 
         with refusing(self.path, "DeepPoseKit set"), h5py.File(self.path, "r") as file:
-            data = file[self.dataset]
-            assert isinstance(data, h5py.Dataset)
+            data = array(file, self.dataset)
             image = np.asarray(data[self.images.index(name)], np.uint8)
             image = image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image[..., ::-1])
             return cv2.imencode(".png", image)[1].tobytes()

@@ -185,7 +185,7 @@ def _wide_cells(rows, header: tuple[str, ...], path: Path) -> Iterator[_Cell]:
 
 
 def _whole(text: str, column: str, where: str, path: Path) -> int:
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise InvalidFile(f"{where}: {column} is {text!r}, not a whole number from 0", path)
     return int(text)
 

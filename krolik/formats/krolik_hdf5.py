@@ -115,9 +115,9 @@ def read(path: Path, wishes: Wishes) -> Imported:
                 raise InvalidFile(f"not an HDF5 file of labels (format {LABELS!r}, version {VERSION})", path)
             skeleton = Skeleton.from_json(json.loads(str(file.attrs["skeleton"])))
             names = ("video", "frame", "name", "animals", "points", "states", "track")
-            data: dict[str, np.ndarray] = {name: np.asarray(file[f"labels/{name}"]) for name in names}
-            boxes = np.asarray(file["labels/box"]) if "labels/box" in file else np.full((len(data["track"]), 4), np.nan)  # pyright: ignore
-            places = zip(file["videos/name"][()], file["videos/path"][()])  # pyright: ignore
+            data: dict[str, np.ndarray] = {name: bounded(file[f"labels/{name}"]) for name in names}
+            boxes = bounded(file["labels/box"]) if "labels/box" in file else np.full((len(data["track"]), 4), np.nan)
+            places = zip(bounded(file["videos/name"]), bounded(file["videos/path"]))
             videos = tuple(_video(path, name.decode(), place.decode()) for name, place in places)
     except KrolikError as error:
         raise InvalidFile(str(error), path) from error

@@ -204,7 +204,8 @@ def _of_video(video: str, groups: list[h5py.Group], skeletons: dict) -> Imported
                 data = bounded(group["data"])
                 if data.shape != (len(frames[str(group.name)]), 2):
                     raise ValueError(f"{group.name} has data {data.shape} for {len(frames[str(group.name)])} times")
-                values[frames[str(group.name)], n, k, :2] = data
+                with np.errstate(over="ignore"):
+                    values[frames[str(group.name)], n, k, :2] = data
                 if "confidence" in group:
                     values[frames[str(group.name)], n, k, 2] = bounded(group["confidence"])
     names = [str(g.name).rsplit("/", 1)[-1].removeprefix("track=") for g in groups]

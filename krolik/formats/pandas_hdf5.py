@@ -1,4 +1,4 @@
-"""Reading the data frames that pandas keeps in HDF5, without pandas and without running anything in the file.
+"""The data frames that pandas keeps in HDF5; read without pandas and without running anything in the file.
 
 Both layouts are read: "fixed" (levels and labels as arrays) and "table" (records; column names in a pickled
 attribute, of which only plain strings, numbers, lists, tuples and dictionaries are accepted).
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from krolik.errors import InvalidFile
 
+KEY = "df_with_missing"  # what DeepLabCut calls all of its tables
 LARGEST_ATTRIBUTE = 4 << 20
 
 
@@ -105,6 +107,23 @@ def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:
         values = [_text(v) for v in group[f"{name}_level{number}"][()].tolist()]  # pyright: ignore
         levels.append([values[i] for i in group[f"{name}_label{number}"][()].tolist()])  # pyright: ignore
     return list(zip(*levels))
+
+
+def write_frames(path: Path, frames: Iterable, fixed: bool = False) -> None:
+    """Data frames that follow each other as one under DeepLabCut's key, for every version of pandas.
+
+    fixed: all at once, for more columns than a table can name.
+    """
+    import pandas
+
+    with pandas.HDFStore(str(path), "w") as store:
+        if fixed:
+            store.put(KEY, pandas.concat(list(frames)), format="fixed", track_times=False)
+        else:
+            for frame in frames:
+                store.append(KEY, frame, format="table")
+        # pandas 3 does not write it, and pandas before that then looks for the columns under other names
+        store.get_storer(KEY).attrs.pandas_version = "0.15.2"
 
 
 class FrameReader:

@@ -20,6 +20,7 @@ from krolik.poses import FrameKey, Instance, LabeledFrame, State
 from krolik.skeleton import Skeleton
 from krolik.video.images import image_names, natural
 
+DENSEST = 1100  # bytes that one byte of a file can stand for, by the best compression that HDF5 files have
 LARGEST_JSON = 1 << 29
 LARGEST_ARRAY = 1 << 31  # bytes of one array that is read at once
 BROKEN = (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, ArithmeticError, EOFError,
@@ -63,9 +64,15 @@ def refusing(path: Path, what: str) -> Iterator[list[str]]:
 
 def array(group, name: str) -> h5py.Dataset:
     """The array of that name. Raises ValueError when it is none, KeyError when it is not there."""
-    data = group[name]
+    return checked(group[name], name)
+
+
+def checked(data, name: str) -> h5py.Dataset:
+    """An array that its file can hold. Raises ValueError for anything else."""
     if not isinstance(data, h5py.Dataset) or data.shape is None:
         raise ValueError(f"{name} is not an array")
+    if (data.size or 0) * max(1, data.dtype.itemsize) > DENSEST * data.file.id.get_filesize() + (1 << 20):
+        raise ValueError(f"{name} says that it is {data.shape}, more than its file can hold")
     return data
 
 
@@ -88,8 +95,7 @@ def hdf5_names(path: Path) -> set[str]:
 
 def bounded(data, most: int = LARGEST_ARRAY) -> np.ndarray:
     """A whole dataset. Raises ValueError when it is larger than any that makes sense, or none."""
-    if not isinstance(data, h5py.Dataset) or data.shape is None:
-        raise ValueError(f"{getattr(data, 'name', data)} is not an array")
+    data = checked(data, str(getattr(data, "name", data)))
     if (data.size or 0) * max(1, data.dtype.itemsize) > most:
         raise ValueError(f"{data.name} is larger than {most >> 20} MB")
     return np.asarray(data[()])

@@ -19,6 +19,7 @@ from krolik.files import replacing
 from krolik.formats.blocks import sliced
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes
 from krolik.formats.reading import (
+    array,
     bounded,
     file_name,
     find_stem,
@@ -46,14 +47,15 @@ def read(path: Path, wishes: Wishes) -> Imported:
     with refusing(path, "SLEAP analysis file"), h5py.File(path, "r") as file:
         names = unique_names(texts(file["node_names"]))
         edges = bounded(file["edge_inds"]).reshape(-1, 2).tolist() if "edge_inds" in file else []
-        pairs = json.loads(str(file.attrs.get("skeleton_symmetries", "[]")))
+        said = "skeleton_symmetries" in file.attrs
+        pairs = json.loads(str(file.attrs["skeleton_symmetries"])) if said else []
         found = (
             [(names.index(a), names.index(b)) for a, b in pairs] if pairs and isinstance(pairs[0][0], str) else pairs
         )
-        skeleton = skeleton_of(names, edges, [(int(a), int(b)) for a, b in found] or None)
+        skeleton = skeleton_of(names, edges, [(int(a), int(b)) for a, b in found] if said else None)
         tracks = texts(file["track_names"]) if "track_names" in file else []
-        order = _order(file["tracks"], len(names), tracks, path)
-        shape = dict(zip(order, file["tracks"].shape))  # pyright: ignore[reportAttributeAccessIssue]
+        order = _order(array(file, "tracks"), len(names), tracks, path)
+        shape = dict(zip(order, array(file, "tracks").shape))
         written = texts(file["video_path"]) if "video_path" in file else []
         occupied = bounded(file["track_occupancy"]) if "track_occupancy" in file else np.zeros((0, 0))
     video = find_video(written[0], path) if written and written[0] else find_stem(path.name.split(".")[0], path)
@@ -87,7 +89,7 @@ def _blocks(path: Path, order: tuple[str, ...], frames: int) -> Iterator[Predict
         scores = file.get("point_scores")
 
         def part(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-            xy = _part(file["tracks"], order, NEW, start, stop)
+            xy = _part(array(file, "tracks"), order, NEW, start, stop)
             if not isinstance(scores, h5py.Dataset):
                 return xy, np.ones(xy.shape[:-1])
             score = _part(scores, tuple(a for a in order if a != "xy"), NEW[:-1], start, stop)

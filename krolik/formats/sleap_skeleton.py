@@ -73,6 +73,12 @@ def decode(graph: dict, nodes: list[str] | None = None) -> Skeleton:
     return skeleton_of(names, edges, sorted((p[0], p[1]) for p in pairs) or None)
 
 
+def says_pairs(graph: dict) -> bool:
+    """Whether a graph has symmetries of its own."""
+    seen: list = []
+    return SYMMETRY in [_kind(link.get("type"), seen) for link in (graph.get("nx_graph") or graph).get("links", ())]
+
+
 def _node(value: Any, seen: list, nodes: list[str] | None) -> str:
     if nodes is not None and not isinstance(value, dict):
         return nodes[int(value)]

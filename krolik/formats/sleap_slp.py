@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import h5py
@@ -18,12 +18,12 @@ import numpy as np
 
 from krolik.errors import InvalidFile
 from krolik.files import replacing
-from krolik.formats.blocks import sliced
+from krolik.formats.blocks import MOST_FRAMES, sliced
 from krolik.formats.image_files import suffix_of
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes
 from krolik.formats.losses import Carries
-from krolik.formats.reading import animal, bounded, distinct, file_name, find_video, hdf5_names, refusing, texts
-from krolik.formats.sleap_skeleton import decode, encode
+from krolik.formats.reading import animal, array, bounded, distinct, file_name, find_video, hdf5_names, refusing, texts
+from krolik.formats.sleap_skeleton import decode, encode, says_pairs
 from krolik.formats.tables import LabelTable, PredictionTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
 from krolik.skeleton import Skeleton
@@ -31,6 +31,7 @@ from krolik.video.images import SUFFIXES
 
 TITLE = "SLEAP .slp"
 NEWEST = 3.0
+OURS = "krolik"
 USER, PREDICTED = 0, 1
 BESIDE_POSES = {"identity": "identities", "embeddings": "embeddings", "rois": "regions", "masks": "masks",
                 "bboxes": "boxes", "centroids": "centroids", "label_images": "label images", "events": "events",
@@ -67,6 +68,8 @@ def _skeletons(metadata: dict) -> tuple[Skeleton, list[np.ndarray]]:
     """All skeletons as one, and for each of them the places of its nodes in it."""
     nodes = [str(n["name"]) for n in metadata.get("nodes", ())]
     found = [decode(graph, nodes) for graph in metadata.get("skeletons", ())]
+    if (metadata.get("provenance") or {}).get("written_by") == OURS:  # no symmetries then means that there are none
+        found = [s if says_pairs(g) else replace(s, pairs=()) for s, g in zip(found, metadata["skeletons"])]
     if not found:
         return Skeleton(()), []
     names = list(dict.fromkeys(name for s in found for name in s.names))
@@ -131,7 +134,7 @@ class _Reading:
         )
         made = tuple(self._predictions(video, found) for video, found in sorted(predicted.items()))
         return Imported(TITLE, Labels(self.skeleton, frames), tuple(self.videos.values()), tuple(self.notes), made,
-                        tuple(self._selected(set(labelled))))  # fmt: skip
+                        tuple(self._selected()))  # fmt: skip
 
     def _key(self, video: int, index: int) -> FrameKey:
         if video not in self.videos:
@@ -166,6 +169,8 @@ class _Reading:
         slots = {frame: _slots(those, tracks) for frame, those in found.items()}
         animals = max(max(s, default=-1) for s in slots.values()) + 1
         first, last = min(found), max(found)
+        if last > MOST_FRAMES:
+            raise ValueError(f"frame {last} is later than any video has")
         keypoints = len(self.skeleton)
 
         def part(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -180,21 +185,16 @@ class _Reading:
         return ImportedPredictions(self.videos[video].name, self.skeleton, "SLEAP", names, len(found),
                                    lambda: sliced(part, last - first + 1, first))  # fmt: skip
 
-    def _selected(self, labelled: set[FrameKey]):
+    def _selected(self):
         for text in self.suggestions:
             suggestion = json.loads(text)
             video, index = int(suggestion["video"]), int(suggestion["frame_idx"])
             if video in self.videos and (video not in self.numbers or index in self.numbers[video]):
-                key = self._key(video, index)
-                if key not in labelled:
-                    yield key
+                yield self._key(video, index)
 
 
 def _length(file: h5py.File, name: str) -> int:
-    data = file[name]
-    if not isinstance(data, h5py.Dataset):
-        raise ValueError(f"{name} is not an array")
-    return len(data)
+    return len(array(file, name))
 
 
 def _frame_name(key: FrameKey, images: tuple[str, ...] | None) -> str:
@@ -284,8 +284,7 @@ class _Embedded:
         import cv2
 
         with refusing(self.path, "SLEAP package"), h5py.File(self.path, "r") as file:
-            data = file[self.dataset]
-            assert isinstance(data, h5py.Dataset)
+            data = array(file, self.dataset)
             row = np.asarray(data[self.images.index(name)])
             if row.ndim == 1:  # encoded; OpenCV's order of colours before format 1.4
                 image = cv2.imdecode(row.astype(np.int8).view(np.uint8), cv2.IMREAD_UNCHANGED)
@@ -319,7 +318,7 @@ class _Writing:
         self.file, self.skeleton = file, skeleton
         nodes = [{"name": name, "weight": 1.0} for name in skeleton.names]
         metadata = {"version": "2.0.0", "skeletons": [encode(skeleton)], "nodes": nodes, "videos": [], "tracks": [],
-                    "suggestions": [], "negative_anchors": {}, "provenance": {"written_by": "krolik"}}  # fmt: skip
+                    "suggestions": [], "negative_anchors": {}, "provenance": {"written_by": OURS}}  # fmt: skip
         group = file.create_group("metadata")
         group.attrs["format_id"] = WRITTEN
         group.attrs["json"] = np.bytes_(json.dumps(metadata, separators=(",", ":")))

@@ -7,21 +7,12 @@ import h5py
 import numpy as np
 import pandas
 import pytest
-from hypothesis import HealthCheck, given, settings
 
-from krolik.errors import InvalidFile, KrolikError
+from krolik.errors import InvalidFile
 from krolik.formats import krolik_csv, krolik_hdf5, krolik_json, read
 from krolik.formats.tables import LabelTable, PredictionTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, Predictions, State
 from krolik.skeleton import Skeleton
-from tests.strategies import label_sets
-
-WRITERS = {
-    "json": (".json", krolik_json.write_labels),
-    "hdf5": (".h5", krolik_hdf5.write_labels),
-    "csv": (".csv", krolik_csv.write_labels),
-    "csv-wide": (".csv", lambda path, table: krolik_csv.write_labels(path, table, wide=True)),
-}
 
 
 def table(labels: Labels) -> LabelTable:
@@ -29,23 +20,11 @@ def table(labels: Labels) -> LabelTable:
     return LabelTable(labels, names, {v: f"/data/{v}" for v in names}, {}, lambda key: key.index / 25)
 
 
-@pytest.mark.parametrize("form", sorted(WRITERS))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(label_sets())
-def test_round_trip(tmp_path, form, labels):
-    suffix, write = WRITERS[form]
-    path = tmp_path / f"метки{suffix}"
-    write(path, table(labels))
-    csv = form.startswith("csv")
-    if csv and not any(f.instances for f in labels):
-        with pytest.raises(InvalidFile, match="names no keypoint|format"):
-            read(path)
-        return
-    back = read(path).labels
-    assert back.skeleton.names == labels.skeleton.names
-    if not csv:  # CSV carries names, not edges and colours
-        assert back.skeleton == labels.skeleton
-    assert back.frames == labels.frames
+def test_a_csv_without_animals_names_no_keypoints(tmp_path):
+    labels = Labels(Skeleton.of(["a"]), (LabeledFrame(FrameKey("v.mp4", 3), (), "00000003"),))
+    krolik_csv.write_labels(tmp_path / "empty.csv", table(labels))
+    with pytest.raises(InvalidFile, match="names no keypoint"):
+        read(tmp_path / "empty.csv")
 
 
 @pytest.fixture
@@ -157,20 +136,3 @@ def test_broken_csv(good, before, after, sentence):
     (good / "bad.csv").write_text(text.replace(before, after, 1), "utf-8")
     with pytest.raises(InvalidFile, match=sentence):
         read(good / "bad.csv")
-
-
-def test_random_damage_never_gives_a_traceback(good):
-    rng = np.random.default_rng(1)
-    krolik_hdf5.write_labels(good / "good.h5", table(read(good / "good.json").labels))
-    for name in ("good.json", "good.csv", "good.h5"):
-        data = (good / name).read_bytes()
-        for _ in range(60):
-            broken = bytearray(data)
-            for place in rng.integers(0, len(data), 3):
-                broken[place] = rng.integers(0, 256)
-            damaged = good / f"damaged{Path(name).suffix}"
-            damaged.write_bytes(broken[: rng.integers(len(data) // 2, len(data) + 1)])
-            try:
-                read(damaged)
-            except KrolikError as error:
-                assert "damaged" in str(error)

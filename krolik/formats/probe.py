@@ -1,0 +1,75 @@
+"""Reads an HDF5 file through in a process of its own: a damaged one can make the library crash, hang or eat memory.
+
+python -m krolik.formats.probe PATH → exit code 0, or 1 and a sentence.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from krolik.errors import InvalidFile
+
+MOST_MEMORY = 3 << 30
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+PATIENCE_S, BYTES_PER_S = 10, 10 << 20
+PIECE = 1 << 24  # bytes of an array that are read at once
+
+
+def ensure_readable(path: Path) -> None:
+    """Raises InvalidFile when the file is HDF5 and cannot be read through."""
+    with path.open("rb") as file:
+        if file.read(8) != SIGNATURE:
+            return
+    patience = PATIENCE_S + path.stat().st_size / BYTES_PER_S
+    command = [sys.executable, "-m", "krolik.formats.probe", str(path.absolute())]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise InvalidFile("a damaged HDF5 file: reading it does not end", path) from error
+    if done.returncode == 0:
+        return
+    said = done.stdout.strip().splitlines()
+    raise InvalidFile(f"not a readable HDF5 file ({said[-1][:200] if said else 'damaged'})", path)
+
+
+def _read_through(path: str) -> None:
+    import h5py
+
+    from krolik.formats.reading import checked
+
+    def look(_: str, thing) -> None:
+        for name in thing.attrs:
+            thing.attrs[name]
+        if isinstance(thing, h5py.Dataset) and thing.shape is not None:
+            data = checked(thing, str(thing.name))
+            rows = data.shape[0] if data.shape else 0
+            width = (data.size or 0) * max(1, data.dtype.itemsize) // max(1, rows)
+            if not rows or h5py.check_ref_dtype(data.dtype):
+                return
+            step = max(1, PIECE // max(1, width))
+            for start in range(0, rows, step):
+                data[start : start + step]
+
+    with h5py.File(path, "r") as file:
+        look("/", file)
+        file.visititems(look)
+
+
+def main(path: str) -> int:
+    """1 and a sentence for what cannot be read."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    try:
+        _read_through(path)
+    except Exception as error:  # noqa: BLE001 (whatever the library raises is told)
+        print(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
