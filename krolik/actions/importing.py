@@ -52,19 +52,21 @@ def inspect(source: Path, wishes: Wishes, form: str | None = None, places: Seque
     for poses in imported.predictions:
         for _ in poses.blocks():  # what is wrong in them shows now
             pass
-    return _report(imported, [v.name for v in imported.videos], 0)
+    return _report(imported, {v.name: v.name for v in imported.videos}, 0)
 
 
-def _report(imported: Imported, names: list[str], replaced: int) -> ImportReport:
+def _report(imported: Imported, names: dict[str, str], replaced: int) -> ImportReport:
+    """names: what the project calls the videos that the file names."""
     found, animals = imported.labels, [i for f in imported.labels for i in f.instances]
     states = Counter(STATE_NAMES[State(s)] for i in animals for s in i.states.tolist())
     tracks = dict.fromkeys(
         [i.track for i in animals if i.track] + [a for p in imported.predictions for a in p.animals if a]
     )
     return ImportReport(
-        imported.format, len(found), dict(zip(found.skeleton.names, found.located_count().tolist())), names,
+        imported.format, len(found), dict(zip(found.skeleton.names, found.located_count().tolist())),
+        list(names.values()),
         list(imported.notes), replaced, len(animals), dict(states), list(tracks), len(found.skeleton.edges),
-        {p.video: p.frames for p in imported.predictions}, len(imported.selected),
+        {names[p.video]: p.frames for p in imported.predictions}, len(imported.selected),
         [v.name for v in imported.videos if not is_there(v)],
     )  # fmt: skip
 
@@ -114,7 +116,8 @@ def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Repor
                 videos.keep_index(file, record.id, video.index)
     for _, video in records.values():
         video.close()
-    return _report(imported, [r.name for r, _ in records.values()], sum(f.key in known for f in keyed))
+    names = {wanted: record.name for wanted, (record, _) in records.items()}
+    return _report(imported, names, sum(f.key in known for f in keyed))
 
 
 def _key(key: FrameKey, records: dict[str, tuple[VideoRecord, Video]]) -> FrameKey:
@@ -126,7 +129,7 @@ def _store(
 ) -> None:
     """Keeps imported predictions as a run, as if a model of that name had made them here."""
     document = {
-        "model": f"{origin}: {poses.model}" if poses.model not in ("", origin) else origin, "model_name": origin,
+        "model": poses.model or origin, "model_name": poses.model or origin,
         "video": record.id, "start": 0, "stop": len(video), "skeleton": poses.skeleton.to_json(),
         "animals": list(poses.animals), "imported": True,
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,25 +65,52 @@ def _escaped(name: str) -> str:
 def embedded_images(file: ProjectFile, imported: Imported) -> Iterator[Imported]:
     """The same with embedded images as files in PROJECT-images/VIDEO; removed again when the import fails."""
     home = file.path.with_name(f"{file.path.stem}-images")
-    there, made = home.exists(), []
-    videos = []
+    was_there, made, videos = home.exists(), [], []
     try:
         try:
             for video in imported.videos:
                 if video.embedded is None or video.images is None:
                     videos.append(video)
                     continue
-                folder = home / video.name.replace("/", "_")
+                folder = _folder_for(video, home)
                 if not folder.exists():
                     made.append(folder)
-                    folder.mkdir(parents=True)
-                    for name in video.images:
-                        (folder / name).write_bytes(video.embedded(name))
+                    _lay_out(video, folder)
                 videos.append(replace(video, path=folder, embedded=None))
         except OSError as error:
             raise storage_error(error, home) from error
         yield replace(imported, videos=tuple(videos))
     except BaseException:
-        for folder in made if there else [home]:
+        for folder in made if was_there else [home]:
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _folder_for(video: ImportedVideo, home: Path) -> Path:
+    """A folder that is not there yet, or one that has these very images from an earlier import."""
+    name, number = video.name.replace("/", "_"), 1
+    while True:
+        folder = home / (name if number == 1 else f"{name}-{number}")
+        if not folder.exists() or _has(video, folder):
+            return folder
+        number += 1
+
+
+def _has(video: ImportedVideo, folder: Path) -> bool:
+    assert video.embedded is not None
+    places = {name: folder / name for name in video.images or ()}
+    return all(p.is_file() and p.read_bytes() == video.embedded(name) for name, p in places.items())
+
+
+def _lay_out(video: ImportedVideo, folder: Path) -> None:
+    """The folder appears when all images are in it."""
+    assert video.embedded is not None
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        for name in video.images or ():
+            (partial / name).write_bytes(video.embedded(name))
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -33,7 +33,7 @@ def import_labels(
     if dry_run:
         reports = [api.inspect(source, missing, form, videos, unconfirmed) for source in sources]
     elif project is None:
-        raise InvalidSetting("into which project?", "--project", "Name one, or say --dry-run to only look.")
+        raise InvalidSetting("no project is named", "--project", "Name one, or say --dry-run to only look.")
     else:
         reports = _import(sources, project, (missing, form, videos, unconfirmed), json)
     if json:
@@ -72,7 +72,9 @@ def _show(report, dry: bool) -> None:
         say(f"identities: {', '.join(report.tracks[:20])}" + (" ..." if len(report.tracks) > 20 else ""))
     if report.selected:
         say(f"{report.selected} frames that wait for labels")
-    if report.points:
+    if not report.frames:
+        say(f"keypoints: {', '.join(report.points)}")
+    else:
         show_table(["keypoint", "labelled"], [[k, n] for k, n in report.points.items()])
     for name in report.missing_videos if dry else ():
         say(f"missing: {name} is not where the source says; say where it is with --video")
