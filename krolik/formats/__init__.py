@@ -11,6 +11,7 @@ from krolik.errors import InvalidFile, InvalidSetting, NotFound
 from krolik.formats.imported import Imported, Wishes, decode_text
 from krolik.formats.losses import Carries
 from krolik.formats.probe import ensure_readable
+from krolik.formats.reading import forget
 
 LABELS, PREDICTIONS = "labels", "predictions"
 
@@ -122,4 +123,7 @@ def read(path: str | Path, wishes: Wishes | None = None, form: str | None = None
         raise NotFound("no such file or folder", path)
     if path.is_file():
         ensure_readable(path)
-    return FORMATS[form or detect(path)].load().read(path, wishes or Wishes())
+    try:
+        return FORMATS[form or detect(path)].load().read(path, wishes or Wishes())
+    finally:
+        forget()

@@ -64,7 +64,6 @@ def read(path: Path, wishes: Wishes) -> Imported:
         if isinstance(value, list) and value and "annotations" in value[0]:
             return _read_annotations(path, value, place)
         return _read_poses(path, value, place)
-    raise AssertionError
 
 
 def _read_annotations(path: Path, value: list, place: list[str]) -> Imported:
@@ -90,7 +89,11 @@ def _read_annotations(path: Path, value: list, place: list[str]) -> Imported:
             f"animals with {', '.join(map(str, sorted(counts))) or 'no'} points; all must have as many", path
         )
     names = names_of(counts.pop())
-    labelled = [(image, tuple(_animal(box, points) for box, points in animals)) for image, animals in found]
+    labelled = []
+    for number, (image, animals) in enumerate(found):
+        place.append(f"entry {number}")
+        labelled.append((image, tuple(_animal(box, points) for box, points in animals)))
+    place.append("")
     frames, videos = from_images(labelled, path)
     note = f"the file names no keypoints; they were called {', '.join(names)}: rename them if they are others"
     return Imported(TITLE, Labels(Skeleton.of(names), frames), videos, (note,))

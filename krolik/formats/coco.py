@@ -68,7 +68,6 @@ def read(path: Path, wishes: Wishes) -> Imported:
             notes.append(f"{len(orphans)} annotation(s) are of images that are not listed ({shortened(orphans)}); "
                          "they were left out")  # fmt: skip
         return Imported(TITLE, Labels(skeleton, frames), videos, tuple(notes))
-    raise AssertionError
 
 
 def _skeleton(categories: list[dict]) -> Skeleton:

@@ -55,7 +55,6 @@ def read(path: Path, wishes: Wishes) -> Imported:
         place.append("")
         frames, videos = from_images(labelled, path)
         return Imported(TITLE, Labels(skeleton, frames), videos, tuple(notes))
-    raise AssertionError
 
 
 def _parse(path: Path) -> ET.Element:

@@ -116,7 +116,6 @@ def read_as(title: str, path: Path) -> Imported:
         skeleton = Skeleton.of(layout.names)
         poses = ImportedPredictions(file_name(str(video)), skeleton, layout.scorer, layout.animals, frames, make)
         return Imported(title, Labels(skeleton), (ImportedVideo(poses.video, video),), (), (poses,))
-    raise AssertionError
 
 
 def _video(path: Path, scorer: str) -> Path:

@@ -20,7 +20,7 @@ from krolik.files import replacing
 from krolik.formats.blocks import sliced
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, decode_text
 from krolik.formats.losses import TREE, Carries
-from krolik.formats.reading import array, bounded, hdf5_names, refusing, skeleton_of, texts, unique_names
+from krolik.formats.reading import array, bounded, hdf5_names, refuse_odd, refusing, skeleton_of, texts, unique_names
 from krolik.formats.tables import LabelTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
 from krolik.skeleton import Skeleton, symmetric_pairs
@@ -58,6 +58,7 @@ def read(path: Path, wishes: Wishes) -> Imported:
         return Imported(TITLE, Labels(skeleton), (), tuple(notes))
     with refusing(path, "DeepPoseKit set"), h5py.File(path, "r") as file:
         points, annotated = bounded(file["annotations"]).astype(float), bounded(file["annotated"]).astype(bool)
+        refuse_odd(points)
         pictures = [name for name, data in file.items() if isinstance(data, h5py.Dataset) and data.ndim == 4]
         if len(pictures) != 1:
             raise ValueError(f"{len(pictures)} arrays of images instead of one")
@@ -115,7 +116,6 @@ def _read_csv(path: Path) -> _Bones:
         return _Bones(
             names, *([places[(row.get(column) or "").strip()] for row in rows] for column in ("parent", "swap"))
         )
-    raise AssertionError
 
 
 def _skeleton(bones: _Bones) -> tuple[Skeleton, list[str]]:
@@ -151,7 +151,6 @@ class _Embedded:
             image = np.asarray(data[self.images.index(name)], np.uint8)
             image = image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image[..., ::-1])
             return cv2.imencode(".png", image)[1].tobytes()
-        raise AssertionError
 
 
 def write_labels(out: Path, table: LabelTable) -> None:

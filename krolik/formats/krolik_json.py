@@ -177,7 +177,6 @@ def _read_predictions(path: Path, value: dict) -> Imported:
             found.append(_predictions_of(video, skeleton, place))
         videos = tuple(ImportedVideo(p.video, path.parent / p.video) for p in found)
         return Imported("Krolik JSON", Labels(skeleton), videos, (), tuple(found))
-    raise AssertionError
 
 
 def _predictions_of(video: dict, skeleton: Skeleton, place: list[str]) -> ImportedPredictions:

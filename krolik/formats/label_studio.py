@@ -62,7 +62,6 @@ def read(path: Path, wishes: Wishes) -> Imported:
         place.append("")
         frames, videos = from_images(labelled, path)
         return Imported(TITLE, Labels(Skeleton.of(names), frames), videos, tuple(notes))
-    raise AssertionError
 
 
 def _names(path: Path, results: list[list[dict]]) -> list[str]:

@@ -54,7 +54,6 @@ def read(path: Path, wishes: Wishes) -> Imported:
             for i in np.flatnonzero(np.isfinite(points).all(axis=2).sum(axis=1))
         )
         return Imported(TITLE, Labels(skeleton, frames), (ImportedVideo(name, video),))
-    raise AssertionError
 
 
 Found = tuple[np.ndarray, list[str], list[tuple[int, int]], str]

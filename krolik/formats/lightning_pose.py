@@ -19,7 +19,7 @@ from krolik.formats.csv_rows import Table, delimiter_of, head, numbers
 from krolik.formats.image_files import new_folder, write_images
 from krolik.formats.imported import Imported, Wishes
 from krolik.formats.losses import Carries
-from krolik.formats.reading import find_image, from_images, refusing
+from krolik.formats.reading import find_image, from_images, refuse_odd, refusing
 from krolik.formats.tables import LabelTable, PredictionTable, one_file_each
 from krolik.poses import Instance, Labels, State
 from krolik.skeleton import Skeleton
@@ -77,11 +77,14 @@ def read(path: Path, wishes: Wishes) -> Imported:
             raise InvalidFile("no frame in it has a labelled point", path)
         frames, videos = from_images(labelled, path)
         return Imported(TITLE, Labels(Skeleton.of(names), frames), videos)
-    raise AssertionError
 
 
 def _instance(values: np.ndarray, missing: State, where: str, path: Path) -> Instance:
     """From (K, 3): x, y, visible."""
+    try:
+        refuse_odd(values[:, :2])
+    except ValueError as error:
+        raise InvalidFile(f"{where}: {error}", path) from error
     states = np.full(len(values), missing, np.int8)
     there = np.asarray(np.isfinite(values[:, :2]).all(axis=1))
     for k, visible in enumerate(values[:, 2]):

@@ -70,7 +70,6 @@ def read(path: Path, wishes: Wishes) -> Imported:
         if not training:
             skeleton = predictions[0].skeleton
         return Imported(TITLE, Labels(skeleton, frames), tuple(videos.values()), (), tuple(predictions))
-    raise AssertionError
 
 
 def _attribute(group, name: str) -> str:

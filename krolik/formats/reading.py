@@ -6,15 +6,14 @@ import json
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import h5py
 import numpy as np
 
-from krolik.errors import InvalidFile, KrolikError
+from krolik.errors import InvalidFile, InvalidLabels
 from krolik.formats.imported import ImportedVideo, decode_text
 from krolik.poses import FrameKey, Instance, LabeledFrame, State
 from krolik.skeleton import Skeleton
@@ -45,21 +44,24 @@ def _load_json(path: Path, changed: int, size: int):
         raise InvalidFile(f"not valid JSON ({error})", path) from error
 
 
-@contextmanager
-def refusing(path: Path, what: str) -> Iterator[list[str]]:
-    """Turns what a broken file brings about into one sentence. The list's last item says where in the file we are."""
-    place: list[str] = [""]
-    try:
-        yield place
-    except KrolikError as error:
-        if error.where in (str(path), "") or isinstance(error, InvalidFile):
-            raise
-        raise InvalidFile(str(error), path) from error
-    except BROKEN as error:
-        at = f"{place[-1]}: " if place[-1] else ""
-        detail = str(error).splitlines()[0][:200] if str(error) else ""
-        named = f"no {detail}" if isinstance(error, KeyError) else detail or type(error).__name__
-        raise InvalidFile(f"{at}not a readable {what} ({named})", path) from error
+class refusing:
+    """Turns what a broken file brings about into one sentence. The last item of what it gives says where we are."""
+
+    def __init__(self, path: Path, what: str):
+        self._path, self._what = path, what
+        self._place: list[str] = [""]
+
+    def __enter__(self) -> list[str]:
+        return self._place
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        at = f"{self._place[-1]}: " if self._place[-1] else ""
+        if isinstance(error, InvalidLabels):
+            raise InvalidFile(f"{at}{error}", self._path) from error
+        if isinstance(error, BROKEN):
+            detail = str(error).splitlines()[0][:200] if str(error) else ""
+            named = f"no {detail}" if isinstance(error, KeyError) else detail or type(error).__name__
+            raise InvalidFile(f"{at}not a readable {self._what} ({named})", self._path) from error
 
 
 def array(group, name: str) -> h5py.Dataset:
@@ -134,11 +136,26 @@ def animal(
 ) -> Instance:  # fmt: skip
     """An animal from (K, 2) points that are finite where they are there, and (K,) whether each is occluded."""
     points = np.asarray(points, float).reshape(-1, 2)
+    refuse_odd(points)
     there = np.isfinite(points).all(axis=1)
     states = np.where(there, State.VISIBLE, missing)
     if occluded is not None:
         states[there & np.asarray(occluded, bool)] = State.OCCLUDED
     return Instance(points, states, track, box)
+
+
+def refuse_odd(points: np.ndarray) -> None:
+    """Raises ValueError for a point (of (..., 2)) that has one coordinate only, or an infinite one."""
+    lacking = np.isnan(points)
+    if np.isinf(points).any():
+        raise ValueError("a point has an infinite coordinate")
+    if (lacking[..., 0] != lacking[..., 1]).any():
+        raise ValueError("a point has one coordinate only")
+
+
+def forget() -> None:
+    """Lets go of the JSON value that was kept for the next format to look at."""
+    _load_json.cache_clear()
 
 
 def distinct(wanted: list[str], parents: list[str]) -> list[str]:

@@ -41,7 +41,6 @@ def read(path: Path, wishes: Wishes) -> Imported:
         if not len(skeleton):
             raise ValueError("it has no nodes")
         return Imported(TITLE, Labels(skeleton), ())
-    raise AssertionError
 
 
 def _read_yaml(path: Path) -> Skeleton:

@@ -30,7 +30,7 @@ from krolik.skeleton import Skeleton
 from krolik.video.images import SUFFIXES
 
 TITLE = "SLEAP .slp"
-NEWEST = 3.0
+NEWEST, CENTRED = 3.0, 1.1
 OURS = "krolik"
 USER, PREDICTED = 0, 1
 BESIDE_POSES = {"identity": "identities", "embeddings": "embeddings", "rois": "regions", "masks": "masks",
@@ -47,7 +47,7 @@ def sniff(path: Path) -> bool:
 
 def read(path: Path, wishes: Wishes) -> Imported:
     """Raises InvalidFile."""
-    with refusing(path, "SLEAP file"), h5py.File(path, "r") as file:
+    with refusing(path, "SLEAP file") as place, h5py.File(path, "r") as file:
         if "metadata" not in file:
             raise InvalidFile("it has images but no metadata: no labels are in it", path)
         attributes = file["metadata"].attrs
@@ -55,9 +55,8 @@ def read(path: Path, wishes: Wishes) -> Imported:
         if not version < NEWEST:
             raise InvalidFile(f"SLEAP format {version:g}; formats below {NEWEST:g} can be read", path)
         metadata = json.loads(_text(attributes["json"]))
-        reading = _Reading(path, file, version, metadata, wishes)
+        reading = _Reading(path, file, metadata, wishes, place)
         return reading.imported()
-    raise AssertionError
 
 
 def _text(value) -> str:
@@ -95,9 +94,9 @@ class _Instance:
 class _Reading:
     """The tables of one file, and what is made of them."""
 
-    def __init__(self, path: Path, file: h5py.File, version: float, metadata: dict, wishes: Wishes):
-        self.path, self.wishes = path, wishes
-        self.shift = 0.5 if version < 1.1 else 0.0
+    def __init__(self, path: Path, file: h5py.File, metadata: dict, wishes: Wishes, place: list[str]):
+        self.path, self.wishes, self.place = path, wishes, place
+        self.shift = 0.5 if float(np.asarray(file["metadata"].attrs["format_id"])) < CENTRED else 0.0
         self.skeleton, self.places = _skeletons(metadata)
         self.frames = bounded(file["frames"])
         self.rows = bounded(file["instances"])
@@ -116,6 +115,7 @@ class _Reading:
         doubled = 0
         for row in self.frames:
             video, index = int(row["video"]), int(row["frame_idx"])
+            self.place[-1] = f"frame {index}"
             key = self._key(video, index)
             rows = self.rows[int(row["instance_id_start"]) : int(row["instance_id_end"])]
             users = [self._instance(r, index) for r in rows if r["instance_type"] == USER]
@@ -125,6 +125,7 @@ class _Reading:
                 labelled.setdefault(key, []).extend(self._animal(i) for i in users)
             if others:
                 predicted[video].setdefault(index, []).extend(others)
+        self.place[-1] = ""
         if doubled:
             self.notes.append(f"{doubled} frame(s) occur twice; their animals were put together")
         images = {v.name: v.images for v in self.videos.values()}
@@ -153,7 +154,7 @@ class _Reading:
         stored = self.points[USER if kind == USER else PREDICTED][int(row["point_id_start"]) : int(row["point_id_end"])]
         places = self.places[skeleton]
         if len(stored) != len(places):
-            raise ValueError(f"frame {frame}: an animal has {len(stored)} points, its skeleton {len(places)}")
+            raise ValueError(f"an animal has {len(stored)} points, its skeleton {len(places)}")
         points, extra = np.full((len(self.skeleton), 2), np.nan), np.zeros(len(self.skeleton))
         points[places] = np.stack([stored["x"], stored["y"]], axis=1) - self.shift
         extra[places] = stored["visible"] if kind == USER else stored["score"]
@@ -296,7 +297,6 @@ class _Embedded:
             if image.ndim == 3 and swapped:
                 image = np.ascontiguousarray(image[..., ::-1])
             return cv2.imencode(".png", image)[1].tobytes()
-        raise AssertionError
 
 
 FRAME = np.dtype([("frame_id", "u8"), ("video", "u4"), ("frame_idx", "u8"), ("instance_id_start", "u8"),

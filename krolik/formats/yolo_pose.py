@@ -59,7 +59,6 @@ def read(path: Path, wishes: Wishes) -> Imported:
             raise NotFound("none of its images is there", path, "Keep the folders of the dataset together.")
         frames, videos = from_images(labelled, path)
         return Imported(TITLE, Labels(skeleton, frames), videos, tuple(notes))
-    raise AssertionError
 
 
 def _skeleton(config: dict, count: int) -> tuple[Skeleton, list[str]]:

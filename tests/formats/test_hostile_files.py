@@ -173,6 +173,25 @@ def test_tables_that_are_not_as_they_should_be(samples, form, number, tmp_path):
     assert "bad.csv" in str(caught.value)
 
 
+INFINITE = [  # the text before the number that becomes infinite, in the first animal
+    ("coco", "annotations.json", '"keypoints": [', r"annotations\[0\]"),
+    ("alphatracker", "train.json", '"x": ', "entry 0"),
+    ("label-studio", "tasks.json", '"x": ', "task 1"),
+]
+
+
+@pytest.mark.parametrize(("form", "name", "before", "where"), INFINITE)
+def test_infinite_coordinates_are_refused_with_their_place(samples, tmp_path, form, name, before, where):
+    text = next(p for p in samples[form] if p.name == name).read_text("utf-8")
+    kind = {"coco": '"annotations"', "alphatracker": '"point"', "label-studio": '"keypointlabels"'}[form]
+    at = text.index(before, text.index(kind)) + len(before)
+    for value in ("Infinity", "-Infinity", "1e999"):
+        rest = text[at:].lstrip()
+        (tmp_path / name).write_text(text[:at] + value + rest[rest.index(",") :], "utf-8")
+        with pytest.raises(InvalidFile, match=rf"{where}: .*infinite coordinate"):
+            read(tmp_path / name)
+
+
 def test_hidden_entities_and_deep_nesting_are_refused(tmp_path):
     bomb = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "ha">]><annotations>&b;</annotations>'
     (tmp_path / "bomb.xml").write_text(bomb)
@@ -229,7 +248,7 @@ def test_an_slp_whose_points_do_not_add_up(samples, tmp_path):
         rows = file["instances"][()]
         rows["point_id_end"][1] -= 1
         file["instances"][...] = rows
-    with pytest.raises(InvalidFile, match="frame 1: an animal has 3 points, its skeleton 4"):
+    with pytest.raises(InvalidFile, match="frame 1: .*an animal has 3 points, its skeleton 4"):
         read(path)
     with h5py.File(path, "r+") as file:
         file["metadata"].attrs["format_id"] = 3.0
