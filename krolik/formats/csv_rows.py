@@ -63,7 +63,8 @@ class Table:
                 self.path, sep=self.delimiter, header=None, names=list(self.names), skiprows=self.skip,
                 encoding=self.encoding, chunksize=ROWS, usecols=None if wanted is None else list(wanted),
                 dtype={**dict.fromkeys(text, str), **dict.fromkeys(categories, "category")},
-                decimal="," if self.delimiter == ";" else ".", na_values=list(MISSING), keep_default_na=False,
+                decimal="," if self.delimiter == ";" else ".", keep_default_na=False,
+                na_values={c: list(MISSING) for c in self.names if c not in {*text, *categories}},
                 index_col=False, low_memory=False,
             ) as chunks:  # fmt: skip
                 while (chunk := _next(chunks)) is not None:

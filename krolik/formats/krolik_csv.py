@@ -23,7 +23,7 @@ import numpy as np
 from krolik.errors import InvalidFile
 from krolik.files import replacing
 from krolik.formats.blocks import Rows
-from krolik.formats.csv_rows import Table, head, numbers
+from krolik.formats.csv_rows import Table, delimiter_of, head, numbers
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, decode_text
 from krolik.formats.losses import Carries
 from krolik.formats.reading import refusing, unique_names
@@ -118,19 +118,22 @@ def sniff(path: Path) -> bool:
     if path.suffix.lower() != ".csv":
         return False
     with path.open("rb") as file:
-        first = file.read(65536).split(b"\n")[0]
-    return first.lstrip(b"\xef\xbb\xbf").startswith((b"video,frame,frame_name,", b"video,frame,time_s,"))
+        first = file.read(65536).replace(b"\0", b"").split(b"\n")[0].lstrip(b"\xef\xbb\xbf\xff\xfe")
+    first = first.replace(b";", b",").replace(b"\t", b",")  # as spreadsheets save it
+    return first.startswith((b"video,frame,frame_name,", b"video,frame,time_s,"))
 
 
 def read(path: Path, wishes: Wishes) -> Imported:
     """Labels or predictions, tidy or wide. Raises InvalidFile that names the line or row and the column."""
-    first = head(path, 1)[0][0]
-    if first.startswith("video,frame,time_s,"):
-        return _read_predictions(path, tuple(next(csv.reader([first]))))
+    (first, *_), encoding = head(path, 1)
+    delimiter = delimiter_of(first)
+    header = tuple(next(csv.reader([first], delimiter=delimiter)))
+    if header[:3] == WIDE_PREDICTIONS[:3]:
+        return _read_predictions(Table(path, encoding, 1, header, delimiter))
     if path.stat().st_size > LARGEST_LABELS:
         raise InvalidFile(f"larger than {LARGEST_LABELS >> 20} MB, too large for labels", path)
     text, _ = decode_text(path.read_bytes(), path)
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = tuple(next(rows))
         cells = list(_tidy_cells(rows, header, path) if header == TIDY_LABELS else _wide_cells(rows, header, path))
@@ -192,7 +195,7 @@ def _whole(text: str, column: str, where: str, path: Path) -> int:
 
 def _finite(text: str, column: str, where: str, path: Path) -> float:
     try:
-        value = float(text)
+        value = float(text.replace(",", "."))
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
@@ -236,13 +239,14 @@ class _Stretch:
     last: int = -1
 
 
-def _read_predictions(path: Path, header: tuple[str, ...]) -> Imported:
+def _read_predictions(table: Table) -> Imported:
+    path, header = table.path, tuple(table.names)
     names = [c.removesuffix(".x") for c in header[len(WIDE_PREDICTIONS) :: 3]]
     wide = header == _wide_columns(WIDE_PREDICTIONS, names, "score") and bool(names)
     if not wide and header != TIDY_PREDICTIONS:
         raise InvalidFile("the columns are not those of a CSV of predictions", path, "Compare with docs/formats.md.")
     with refusing(path, "CSV of predictions"):
-        stretches, found = _survey(path, header, wide)
+        stretches, found = _survey(table, wide)
         names = unique_names(names if wide else found)
         if not stretches:
             raise InvalidFile("the file has a header but no rows", path)
@@ -250,22 +254,23 @@ def _read_predictions(path: Path, header: tuple[str, ...]) -> Imported:
     videos = tuple(ImportedVideo(v, path.parent / v) for v in stretches)
     predictions = tuple(
         ImportedPredictions(v, skeleton, s.model, ("",) * s.animals, s.frames,
-                            lambda v=v, s=s: _prediction_blocks(path, header, names, v, s.animals, wide))
+                            lambda v=v, s=s: _prediction_blocks(table, names, v, s.animals, wide))
         for v, s in stretches.items()
     )  # fmt: skip
     return Imported("Krolik CSV", Labels(skeleton), videos, (), predictions)
 
 
-def _survey(path: Path, header: tuple[str, ...], wide: bool) -> tuple[dict[str, _Stretch], list[str]]:
+def _survey(table: Table, wide: bool) -> tuple[dict[str, _Stretch], list[str]]:
     """Videos, animals and keypoints of the whole file; frames must not go back within a video."""
+    path = table.path
     stretches: dict[str, _Stretch] = {}
     names: dict[str, None] = {}
     words = ["video", "model"] if wide else ["video", "model", "keypoint"]
-    for first, chunk in Table(path, "utf-8-sig", 1, header).parts([*words, "frame", "animal"], categories=words):
+    for first, chunk in table.parts([*words, "frame", "animal"], categories=words):
         frame, animal = (numbers(chunk, c, first, path, whole=True) for c in ("frame", "animal"))
         codes = chunk["video"].cat.codes.to_numpy()
         for word in words:
-            blank = np.flatnonzero(chunk[word].isna())
+            blank = np.flatnonzero(chunk[word].isna() | (chunk[word] == ""))
             if len(blank):
                 raise InvalidFile(f"row {first + int(blank[0])}, {word}: nothing is there", path)
         if not wide:
@@ -294,12 +299,11 @@ def _in_order(codes: np.ndarray) -> list[int]:
     return values[np.argsort(first)].tolist()
 
 
-def _prediction_blocks(
-    path: Path, header: tuple[str, ...], names: list[str], video: str, animals: int, wide: bool
-) -> Iterator[Predictions]:
+def _prediction_blocks(table: Table, names: list[str], video: str, animals: int, wide: bool) -> Iterator[Predictions]:
+    path, header = table.path, table.names
     rows = Rows(animals, len(names))
     words = ["video", "model"] if wide else ["video", "model", "keypoint"]
-    for first, chunk in Table(path, "utf-8-sig", 1, header).parts(categories=words):
+    for first, chunk in table.parts(categories=words):
         frame, animal, decoded = (numbers(chunk, c, first, path, whole=True) for c in ("frame", "animal", "decoded"))
         here = (chunk["video"] == video).to_numpy()
         if wide:

@@ -1,5 +1,6 @@
 """Krolik's own JSON, CSV and HDF5: what is written is read back equal; what is broken is refused in one sentence."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -136,3 +137,29 @@ def test_broken_csv(good, before, after, sentence):
     (good / "bad.csv").write_text(text.replace(before, after, 1), "utf-8")
     with pytest.raises(InvalidFile, match=sentence):
         read(good / "bad.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_csv_that_a_spreadsheet_has_saved(tmp_path, predictions, encoding):
+    """With semicolons, decimal commas and a mark, as Excel does it in half of the world."""
+    skeleton = Skeleton.of(["NA", "none", "нос"])  # names that must not be taken for missing cells
+    animal = Instance(np.array([[1.5, 2.25], [3, 4], [0, 0]]), np.array([State.VISIBLE, State.OCCLUDED, State.ABSENT]))
+    labels = Labels(skeleton, (LabeledFrame(FrameKey("v.mp4", 3), (animal,), "00000003"),))
+    krolik_csv.write_labels(tmp_path / "l.csv", table(labels))
+    tables, joined = predictions
+    named = [dataclasses.replace(t, skeleton=skeleton) for t in tables]
+    krolik_csv.write_predictions(tmp_path / "p.csv", named)
+    krolik_csv.write_predictions(tmp_path / "w.csv", named, wide=True)
+    for path in tmp_path.glob("*.csv"):
+        text = path.read_text("utf-8")
+        assert ";" not in text
+        header, rest = text.replace(",", ";").split("\n", 1)
+        rest = rest.replace(".", ",").replace(",mp4", ".mp4")
+        path.write_text(f"{header}\n{rest}", encoding, newline="\r\n")
+    assert read(tmp_path / "l.csv").labels.frames == labels.frames
+    for name in ("p", "w"):
+        first = read(tmp_path / f"{name}.csv").predictions[0]
+        found = Predictions.concatenate(first.blocks())
+        if name == "p":
+            assert first.skeleton.names == skeleton.names
+        np.testing.assert_array_equal(found.xy, joined.xy)
