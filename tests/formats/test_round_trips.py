@@ -201,3 +201,26 @@ def test_a_folder_that_is_there_is_not_overwritten(tmp_path):
         with pytest.raises(InvalidSetting, match="there is something already"):
             write_labels(FORMATS[form], tmp_path / "x", table(labels))
     assert [p.name for p in Path(tmp_path / "x").iterdir()] == ["mine.txt"]
+
+
+def test_deeplabcut_s_unique_bodyparts(tmp_path):
+    """What exists once in a frame belongs to the animal "single", in DeepLabCut's own way."""
+    import yaml
+
+    from krolik.poses import FrameKey, Instance, LabeledFrame
+
+    mouse, cage = np.array([[1.0, 2], [3, 4], [np.nan] * 2]), np.array([[np.nan] * 2, [np.nan] * 2, [9.0, 9]])
+    animals = (Instance.of(mouse, "a"), Instance.of(mouse + 1, "b"), Instance.of(cage, "single"))
+    labels = Labels(Skeleton.of(["nose", "tail", "corner"]), (LabeledFrame(FrameKey("клип.mp4", 0), animals),))
+    out = write_labels(FORMATS["deeplabcut"], tmp_path / "p", table(labels)).out
+    config = yaml.safe_load((out / "config.yaml").read_text("utf-8"))
+    assert config["individuals"] == ["a", "b"] and config["uniquebodyparts"] == ["corner"]
+    assert config["multianimalbodyparts"] == ["nose", "tail"]
+    (frame,) = read(out).labels.frames
+    for one, wanted in zip(frame.instances, animals, strict=True):
+        same([one], [wanted])
+    mixed = (Instance.of(mouse, "a"), Instance.of(mouse, "single"))
+    labels = Labels(labels.skeleton, (LabeledFrame(FrameKey("клип.mp4", 0), mixed),))
+    with pytest.raises(InvalidLabels, match="keeps for unique bodyparts"):
+        write_labels(FORMATS["deeplabcut"], tmp_path / "q", table(labels))
+    assert not (tmp_path / "q").exists()
