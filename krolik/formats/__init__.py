@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from krolik.errors import InvalidFile, InvalidSetting, NotFound
-from krolik.formats.imported import Imported, Wishes, decode_text
-from krolik.formats.losses import Carries
 from krolik.formats.probe import ensure_readable
-from krolik.formats.reading import forget
+
+if TYPE_CHECKING:  # the command line reads this table before it does anything: it must cost nothing
+    from krolik.formats.imported import Imported, Wishes
+    from krolik.formats.losses import Carries
 
 LABELS, PREDICTIONS = "labels", "predictions"
 
@@ -100,6 +102,8 @@ def detect(path: Path) -> str:
     for name, found in readable().items():
         if found.load().sniff(path):
             return name
+    from krolik.formats.imported import decode_text
+
     if path.is_file() and path.suffix.lower() in (".csv", ".json", ".yaml", ".yml", ".xml", ".txt"):
         decode_text(path.read_bytes()[: 1 << 20], path)  # an empty file or a pointer is worth a sentence of its own
     if path.is_file() and path.suffix.lower() in (".h5", ".hdf5", ".slp", ".nwb", ".mat"):
@@ -116,6 +120,9 @@ def read(path: str | Path, wishes: Wishes | None = None, form: str | None = None
 
     Raises NotFound, InvalidFile, InvalidSetting.
     """
+    from krolik.formats.imported import Wishes
+    from krolik.formats.reading import forget
+
     path = Path(path)
     if form is not None and form not in readable():
         raise InvalidSetting(f"{form!r} cannot be read", "--format", f"There are: {', '.join(readable())}.")

@@ -1,7 +1,4 @@
-"""Reads an HDF5 file through in a process of its own: a damaged one can make the library crash, hang or eat memory.
-
-python -m krolik.formats.probe PATH → exit code 0, or 1 and a sentence.
-"""
+"""Reads an HDF5 file through in a process of its own: a damaged one can make the library crash, hang or eat memory."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from pathlib import Path
 
 from krolik.errors import InvalidFile
 
+PROGRAM = "import sys; from krolik.formats.probe import main; sys.exit(main(sys.argv[1], float(sys.argv[2])))"
 MOST_MEMORY = 3 << 30
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PATIENCE_S, BYTES_PER_S = 10, 10 << 20
@@ -23,7 +21,7 @@ def ensure_readable(path: Path) -> None:
         if file.read(8) != SIGNATURE:
             return
     patience = PATIENCE_S + path.stat().st_size / BYTES_PER_S
-    command = [sys.executable, "-m", "krolik.formats.probe", str(path.absolute())]
+    command = [sys.executable, "-c", PROGRAM, str(path.absolute()), str(patience)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=patience, check=False)
     except subprocess.TimeoutExpired as error:
@@ -57,8 +55,12 @@ def _read_through(path: str) -> None:
         file.visititems(look)
 
 
-def main(path: str) -> int:
-    """1 and a sentence for what cannot be read."""
+def main(path: str, seconds: float) -> int:
+    """The second process: 0, or 1 and a sentence for what cannot be read. It ends after so many seconds."""
+    import faulthandler
+
+    # its watchdog needs no interpreter, which the library may never give back; nothing outlives a killed parent
+    faulthandler.dump_traceback_later(seconds + 1, exit=True)
     if sys.platform != "win32":
         import resource
 
@@ -69,7 +71,3 @@ def main(path: str) -> int:
         print(str(error).splitlines()[0] if str(error) else type(error).__name__)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

@@ -18,7 +18,7 @@ import sys, krolik
 import krolik.training.loop as loop
 loop.CHECKPOINT_SECONDS = 0.05
 with krolik.open(sys.argv[1]) as project:
-    project.train(budget="60steps", pipeline="whole", input_px=128, width=0.5, resume="resume" in sys.argv)
+    project.train(budget="30steps", pipeline="whole", input_px=64, width=0.5, resume="resume" in sys.argv)
 """
 
 

@@ -15,7 +15,7 @@ from krolik.project.edits import Change
 def test_a_short_training_finds_the_rabbit(labelled):
     labelled.close()
     with krolik.open(labelled.path) as project:
-        model = project.train(budget="250steps", network="unet", pipeline="whole", input_px=128)
+        model = project.train(budget="150steps", network="unet", pipeline="whole", input_px=128)
         overall = project.evaluate().metrics.overall
         assert overall.n >= 15
         assert overall.median_error_px < 25  # of 640: guessing gives 150
