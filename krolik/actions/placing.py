@@ -50,8 +50,7 @@ def _found(video: ImportedVideo, places: Sequence[Path], used: set[Path]) -> Imp
         inside = [place / wanted.name, *place.glob(f"{_escaped(wanted.stem)}.*")] if place.is_dir() else []
         candidates = ([place] if place.name == wanted.name or place.stem == wanted.stem else []) + inside
         for candidate in candidates:
-            fits = (candidate.is_dir() if video.images is not None else candidate.is_file())  # fmt: skip
-            if fits and candidate.exists():
+            if candidate.is_file() if video.images is None else candidate.is_dir():
                 used.add(place)
                 return replace(video, path=candidate, embedded=None)
     return video

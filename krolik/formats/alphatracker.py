@@ -117,8 +117,10 @@ def _read_poses(path: Path, value, place: list[str]) -> Imported:
             index = pose["image_id"] if isinstance(pose["image_id"], int) else _number(str(pose["image_id"]))
             frames.setdefault(index, []).append(pose)
     lengths = {len(a["keypoints"]) for animals in frames.values() for a in animals}
+    if not lengths:
+        raise InvalidFile("no pose is in it", path)
     if len(lengths) != 1 or next(iter(lengths)) % 3:
-        raise InvalidFile("the animals have different numbers of points, or none", path)
+        raise InvalidFile("the animals have different numbers of points, or not three numbers for each", path)
     if max(frames) - min(frames) > MOST_FRAMES:
         raise InvalidFile(f"frames {min(frames)} to {max(frames)}: more than a video can have", path)
     keypoints = lengths.pop() // 3

@@ -85,8 +85,9 @@ def write_predictions(path: Path, tables: Sequence[PredictionTable]) -> None:
 
 def _append(group: h5py.Group, name: str, values: np.ndarray) -> None:
     if name not in group:
-        group.create_dataset(name, data=values, maxshape=(None, *values.shape[1:]),
-                             chunks=(1024, *values.shape[1:]), compression="gzip", compression_opts=1)  # fmt: skip
+        rest = values.shape[1:]
+        group.create_dataset(name, data=values, maxshape=(None, *(n or None for n in rest)), compression="gzip",
+                             compression_opts=1, chunks=(1024, *(n or 1 for n in rest)))  # fmt: skip
         return
     data = group[name]
     assert isinstance(data, h5py.Dataset)

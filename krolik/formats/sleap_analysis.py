@@ -77,7 +77,8 @@ def _order(tracks, keypoints: int, names: list[str], path: Path) -> tuple[str, .
         lengths = dict(zip(order, tracks.shape))
         if sorted(order) != sorted(OLD):
             raise ValueError(f"tracks has the axes {', '.join(map(str, order))}")
-        if (lengths["xy"], lengths["node"], lengths["track"]) == (2, keypoints, max(1, len(names))):
+        tracks_fit = lengths["track"] in (len(names), max(1, len(names)))
+        if (lengths["xy"], lengths["node"]) == (2, keypoints) and tracks_fit:
             return order
     raise InvalidFile(
         f"tracks is {tracks.shape}, which does not fit {keypoints} keypoints and {len(names)} tracks", path

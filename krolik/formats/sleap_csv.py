@@ -133,9 +133,13 @@ def _write(path: Path, table: PredictionTable) -> None:
             frame, animal = np.nonzero(there.sum(axis=2))
             chosen = there[frame, animal]
             score = np.where(chosen, block.score[frame, animal], np.nan)
-            points = np.concatenate([block.xy[frame, animal], score[..., None]], axis=-1).reshape(len(frame), -1)
+            points = np.concatenate([block.xy[frame, animal], score[..., None]], axis=-1).reshape(
+                len(frame), 3 * len(table.skeleton)
+            )
             mean = np.where(chosen, block.score[frame, animal], 0).sum(axis=1) / np.maximum(1, chosen.sum(axis=1))
             start = pandas.DataFrame({"track": np.array(names, object)[animal] if len(names) else [],
                                       "frame_idx": block.start + frame, "instance.score": mean})  # fmt: skip
-            whole = pandas.concat([start, pandas.DataFrame(points)], axis=1)
+            whole = pandas.concat(
+                [start, pandas.DataFrame(points.reshape(len(frame), 3 * len(table.skeleton)))], axis=1
+            )
             whole.to_csv(file, header=False, index=False, lineterminator="\n")

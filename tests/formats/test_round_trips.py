@@ -224,3 +224,23 @@ def test_deeplabcut_s_unique_bodyparts(tmp_path):
     with pytest.raises(InvalidLabels, match="keeps for unique bodyparts"):
         write_labels(FORMATS["deeplabcut"], tmp_path / "q", table(labels))
     assert not (tmp_path / "q").exists()
+
+
+@pytest.mark.parametrize("animals", [0, 1])
+def test_a_video_in_which_nothing_was_found(tmp_path, animals):
+    """Is written by every format; what is read of it has no point, or is refused in a sentence."""
+    from krolik.actions.exporting import write_predictions
+    from krolik.errors import KrolikError
+
+    xy = np.full((5, animals, 2, 2), np.nan, np.float32)
+    block = Predictions(0, xy, np.zeros(xy.shape[:3], np.float32), np.ones(5, bool))
+    poses = PredictionTable(Skeleton.of(["a", "b"]), "v.mp4", "m", np.arange(5.0), lambda: iter([block]))
+    for form in writable(PREDICTIONS):
+        out = write_predictions(FORMATS[form], tmp_path / form, [poses]).out
+        for path in [out] if out.is_file() else sorted(out.iterdir()):
+            try:
+                found = [b for p in read(path).predictions for b in p.blocks()]
+            except KrolikError as error:
+                assert animals == 0 or form in ("alphatracker", "sleap-csv"), error
+            else:
+                assert all(np.isnan(b.xy).all() for b in found)
