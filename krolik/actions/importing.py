@@ -106,7 +106,7 @@ def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Repor
         # the edits of frames refer to the new skeleton, so that is set first
         frame_edits = [labels.set_frame(file, frame, bones) for frame in keyed]
         marks = selection.mark(file, [_key(k, records) for k in imported.selected], "import")
-        title = f"import {len(keyed)} labelled frames from {source.name}"
+        title = f"import {len(keyed)} labelled frames from {source.name}" if keyed else f"import {source.name}"
         if edits or video_edits or frame_edits or marks:
             history.commit(file, Change((*edits, *video_edits, *frame_edits, *marks), "import", title))
         for poses in imported.predictions:
