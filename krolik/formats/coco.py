@@ -38,7 +38,9 @@ def read(path: Path, wishes: Wishes) -> Imported:
     path = path / "annotations.json" if path.is_dir() else path
     value = load_json(path)
     with refusing(path, "COCO file") as place:
-        categories = {c["id"]: [str(n) for n in c["keypoints"]] for c in value["categories"] if c.get("keypoints")}
+        categories = {
+            c["id"]: [str(n).strip() for n in c["keypoints"]] for c in value["categories"] if c.get("keypoints")
+        }
         if not categories:
             raise InvalidFile("no category of it has keypoints", path)
         used = {a["category_id"] for a in value["annotations"] if a.get("keypoints")} or set(categories)
@@ -71,7 +73,7 @@ def read(path: Path, wishes: Wishes) -> Imported:
 
 
 def _skeleton(categories: list[dict]) -> Skeleton:
-    names = list(dict.fromkeys(str(n) for c in categories for n in c["keypoints"]))
+    names = list(dict.fromkeys(str(n).strip() for c in categories for n in c["keypoints"]))
     joins: dict[tuple[int, int], None] = {}
     for category in categories:
         own = unique_names(str(n) for n in category["keypoints"])

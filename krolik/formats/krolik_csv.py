@@ -314,7 +314,7 @@ def _prediction_blocks(table: Table, names: list[str], video: str, animals: int,
         else:
             values = np.stack([numbers(chunk, c, first, path) for c in ("x", "y", "score")], axis=1)[here]
             frame, animal, decoded = frame[here], animal[here], decoded[here]
-            places = np.array([names.index(n) for n in chunk["keypoint"].cat.categories], int)
+            places = np.array([names.index(str(n).strip()) for n in chunk["keypoint"].cat.categories], int)
             keypoint = places[chunk["keypoint"].cat.codes.to_numpy()[here]]
         yield from rows.add(frame, (animal, keypoint), values, decoded > 0)
     yield from rows.finish()

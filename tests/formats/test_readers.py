@@ -261,3 +261,16 @@ def test_coco_that_names_no_keypoints_or_no_image(tmp_path):
     imported = read(tmp_path / "x.json")
     assert [f.instances for f in imported.labels] == [()]
     assert any("not listed (5)" in n for n in imported.notes) and any("have no keypoints" in n for n in imported.notes)
+
+
+def test_spaces_around_names_are_no_part_of_them(tmp_path):
+    rows = ["video,frame,time_s,animal,keypoint,x,y,score,decoded,model", "v.mp4,0,0,0,nose ,1,2,0.5,1,m"]
+    (tmp_path / "p.csv").write_text("\n".join(rows))
+    poses, joined = poses_of(tmp_path / "p.csv")
+    assert poses.skeleton.names == ["nose"] and joined.xy[0, 0, 0].tolist() == [1, 2]
+    value = {"images": [{"id": 1, "file_name": "a.png"}],
+             "categories": [{"id": 1, "name": "cat", "keypoints": [" nose", "tail "], "skeleton": [[1, 2]]}],
+             "annotations": [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 2, 3, 4, 1]}]}  # fmt: skip
+    (tmp_path / "x.json").write_text(json.dumps(value))
+    imported = read(tmp_path / "x.json")
+    assert imported.labels.skeleton.names == ["nose", "tail"] and len(imported.labels.skeleton.edges) == 1
