@@ -8,13 +8,14 @@ import typer
 from krolik import api, defaults
 from krolik.cli import style
 from krolik.cli.screen import JSON, Bar, say, show_json
+from krolik.formats import PREDICTIONS, writable
 
 
 def run(
     videos: Annotated[list[str], typer.Argument(help="Videos, image folders or patterns.")],
     model: Annotated[str, typer.Option(help="An .onnx file, or a project (its newest model).")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The folder for the results.")] = Path(defaults.OUT),
-    to: Annotated[list[str] | None, typer.Option(help="Tables to write: csv, csv-wide, json, hdf5.")] = None,
+    to: Annotated[list[str] | None, typer.Option(help=f"Tables to write: {', '.join(writable(PREDICTIONS))}.")] = None,
     radius: Annotated[float, style.RADIUS] = 0.0,
     threshold: Annotated[float, style.THRESHOLD] = style.DEFAULT_THRESHOLD,
     names: Annotated[bool, style.NAMES] = False,

@@ -20,6 +20,7 @@ from krolik.errors import InvalidFile
 
 KEY = "df_with_missing"  # what DeepLabCut calls all of its tables
 LARGEST_ATTRIBUTE = 4 << 20
+BROKEN = (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,17 +43,12 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def read_frame_table(path: Path) -> FrameTable:
-    """The only data frame of a file. Raises InvalidFile."""
-    try:
-        with h5py.File(path, "r") as file:
-            groups = [g for g in file.values() if isinstance(g, h5py.Group) and "pandas_type" in g.attrs]
-            if len(groups) != 1:
-                raise InvalidFile(f"{len(groups)} data frames of pandas in this file instead of one", path)
-            if isinstance(groups[0].get("table"), h5py.Dataset):
-                return _read_records(groups[0])
-            return _read_fixed(groups[0])
-    except (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError, pickle.UnpicklingError) as error:
-        raise InvalidFile(f"not a readable HDF5 file of labels ({error})", path) from error
+    """The only data frame of a file, whole. Raises InvalidFile."""
+    with FrameReader(path) as frame:
+        try:
+            return FrameTable(frame.columns, frame.index(), frame.values(0, frame.rows))
+        except BROKEN as error:
+            raise InvalidFile(f"not a readable HDF5 file of labels ({error})", path) from error
 
 
 def _text(value) -> str:
@@ -68,35 +64,6 @@ def _plain(raw) -> object:
     if len(data) > LARGEST_ATTRIBUTE:
         raise ValueError("an attribute is too large")
     return _PlainUnpickler(io.BytesIO(data), encoding="utf-8").load()
-
-
-def _read_records(group: h5py.Group) -> FrameTable:
-    records = np.asarray(group["table"])
-    assert records.dtype.names is not None
-    columns: list[tuple[str, ...]] = []
-    blocks = []
-    for name in records.dtype.names:
-        if not name.startswith("values_block_"):
-            continue
-        names = _plain(group["table"].attrs[f"{name}_kind"])
-        if not isinstance(names, list):
-            raise ValueError("column names are not a list")
-        columns += [tuple(map(str, c)) if isinstance(c, tuple) else (str(c),) for c in names]
-        blocks.append(np.asarray(records[name], float).reshape(len(records), -1))
-    levels = [n for n in records.dtype.names if n.startswith("level_")] or ["index"]
-    index = [tuple(_text(v) for v in row) for row in zip(*(records[n].tolist() for n in levels))]
-    return FrameTable(columns, index, np.concatenate(blocks, axis=1))
-
-
-def _read_fixed(group: h5py.Group) -> FrameTable:
-    columns = _axis(group, "axis0")
-    index = _axis(group, "axis1")
-    values = np.full((len(index), len(columns)), np.nan)
-    place = {column: i for i, column in enumerate(columns)}
-    for block in range(_whole(group, "nblocks")):
-        items = _axis(group, f"block{block}_items")
-        values[:, [place[item] for item in items]] = group[f"block{block}_values"][()]  # pyright: ignore
-    return FrameTable(columns, index, values)
 
 
 def _axis(group: h5py.Group, name: str) -> list[tuple[str, ...]]:
@@ -145,7 +112,7 @@ class FrameReader:
                 self._find_record_columns(self._records)
             else:
                 self._find_fixed_columns()
-        except (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError, pickle.UnpicklingError) as error:
+        except BROKEN as error:
             raise InvalidFile(f"not a readable HDF5 file of a data frame ({error})", path) from error
 
     def _find_record_columns(self, records: h5py.Dataset) -> None:
@@ -165,6 +132,14 @@ class FrameReader:
             items = _axis(self._group, f"block{block}_items")
             self._parts.append((f"block{block}_values", [place[item] for item in items]))
         self.rows = len(self._group[self._parts[0][0]]) if self._parts else 0  # pyright: ignore[reportArgumentType]
+
+    def index(self) -> list[tuple[str, ...]]:
+        """The rows' names, one text for each level."""
+        if self._records is None:
+            return _axis(self._group, "axis1")
+        levels = [n for n in self._records.dtype.names or () if n.startswith("level_")] or ["index"]
+        columns = (np.asarray(self._records[level]).tolist() for level in levels)  # pyright: ignore
+        return [tuple(_text(v) for v in row) for row in zip(*columns)]
 
     def numbers(self) -> np.ndarray:
         """(rows,) int64: the index. Raises InvalidFile when it is not made of whole numbers."""
