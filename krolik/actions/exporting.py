@@ -106,14 +106,16 @@ def _prediction_losses(form: Format, tables: Sequence[PredictionTable]):
     undecodable = sum(t.undecodable for t in tables)
     if undecodable and not form.own:
         yield f"frames that could not be decoded: {undecodable} look like frames without points"
-    named = sum(bool(name) for t in tables for name in t.animals)
-    if named and form.module.startswith("krolik_csv"):
-        yield f"identities: {named} left out"
-    if form.module == "alphatracker":
-        yield f"names of keypoints: {len(tables[0].skeleton)} left out"
-    edges = len(tables[0].skeleton.edges)
-    if edges and form.module not in ("krolik_json", "krolik_hdf5", "sleap_slp", "sleap_analysis", "nwb"):
-        yield f"edges of the skeleton: {edges} left out"
+    skeleton = tables[0].skeleton
+    counts = {
+        "edges": ("edges of the skeleton", len(skeleton.edges)),
+        "identities": ("identities", sum(bool(name) for t in tables for name in t.animals)),
+        "names": ("names of keypoints", len(skeleton)),
+    }
+    for kind in form.drops:
+        what, count = counts[kind]
+        if count:
+            yield f"{what}: {count} left out"
 
 
 def _named(out: Path, suffix: str) -> Path:

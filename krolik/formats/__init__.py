@@ -25,7 +25,8 @@ class Format:
     module: offers `sniff(path)` and `read(path, wishes)` where the format can be read, `write_labels(out, table)` with
     CARRIES and `write_predictions(out, tables)` where it can be written; writer and predictor name other modules that
     write. labels, predictions: "r", "w", "rw" or "". suffix: of what is written; "" for a folder. each: predictions
-    are written as a file for each video. about: what people should know of it.
+    are written as a file for each video. drops: what of predictions it cannot hold ("edges", "identities",
+    "names"). about: what people should know of it.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Format:
     predictor: str = ""
     predictions_suffix: str = ""
     each: bool = False
+    drops: tuple[str, ...] = ()
 
     def carries(self) -> Carries:
         """What of labels it can hold."""
@@ -55,22 +57,26 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "json": Format("Krolik JSON", "krolik_json", "rw", "rw", ".json", "everything"),
-    "csv": Format("Krolik CSV", "krolik_csv", "rw", "rw", ".csv", "tidy: a row per keypoint"),
-    "csv-wide": Format("Krolik CSV, wide", "krolik_csv_wide", "w", "w", ".csv", "a row per animal; read as csv"),
+    "csv": Format("Krolik CSV", "krolik_csv", "rw", "rw", ".csv", "tidy: a row per keypoint",
+                  drops=("edges", "identities")),
+    "csv-wide": Format("Krolik CSV, wide", "krolik_csv_wide", "w", "w", ".csv", "a row per animal; read as csv",
+                       drops=("edges", "identities")),
     "hdf5": Format("Krolik HDF5", "krolik_hdf5", "rw", "rw", ".h5", "everything"),
     "lightning-pose": Format("Lightning Pose", "lightning_pose", "rw", "rw", about="one animal", each=True,
-                             predictions_suffix=".csv"),
+                             predictions_suffix=".csv", drops=("edges", "identities")),
     "deeplabcut-analysed": Format("DeepLabCut analysed video", "deeplabcut_analysed", "", "r",
                                   about="csv and h5; written with deeplabcut"),
     "deeplabcut": Format("DeepLabCut", "deeplabcut", "rw", "w", about="a project; of predictions csv and h5",
-                         writer="deeplabcut_project", predictor="deeplabcut_analysed", each=True),
+                         writer="deeplabcut_project", predictor="deeplabcut_analysed", each=True,
+                         drops=("edges",)),
     "sleap": Format("SLEAP .slp", "sleap_slp", "rw", "rw", ".slp", "format 1.0 to 2.8, packages too; written as 1.4"),
     "sleap-package": Format("SLEAP .pkg.slp", "sleap_package", "w", "", ".pkg.slp", "with images; read with sleap"),
     "sleap-analysis": Format("SLEAP analysis h5", "sleap_analysis", "", "rw", ".analysis.h5", each=True),
-    "sleap-csv": Format("SLEAP csv", "sleap_csv", "", "rw", ".analysis.csv", each=True),
+    "sleap-csv": Format("SLEAP csv", "sleap_csv", "", "rw", ".analysis.csv", each=True, drops=("edges",)),
     "sleap-skeleton": Format("SLEAP skeleton", "sleap_skeleton", "r", "", ".json", "a skeleton alone"),
     "alphatracker": Format("AlphaTracker", "alphatracker", "rw", "rw", about="names of keypoints are not in it",
-                           predictions_suffix="-forvis-tracked.json", each=True),
+                           predictions_suffix="-forvis-tracked.json", each=True,
+                           drops=("edges", "identities", "names")),
     "deepposekit": Format("DeepPoseKit", "deepposekit", "rw", "", ".h5", "images of one size, one animal"),
     "coco": Format("COCO keypoints", "coco", "rw", ""),
     "yolo-pose": Format("YOLO-pose", "yolo_pose", "rw", ""),

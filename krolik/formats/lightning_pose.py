@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from krolik.errors import InvalidFile
+from krolik.errors import InvalidFile, InvalidLabels
 from krolik.formats import deeplabcut_analysed
 from krolik.formats.csv_rows import Table, delimiter_of, head, numbers
 from krolik.formats.image_files import new_folder, write_images
@@ -120,4 +120,7 @@ def write_labels(out: Path, table: LabelTable) -> None:
 
 def write_predictions(out: Path, tables: Sequence[PredictionTable]) -> None:
     """DeepLabCut's layout under a scorer of Lightning Pose. Raises InvalidLabels for several animals, StorageError."""
+    for table in tables:
+        if table.animal_count() > 1:
+            raise InvalidLabels(f"Lightning Pose holds one animal; there are {table.animal_count()}", table.video)
     one_file_each(out, tables, ".csv", lambda path, table: deeplabcut_analysed.write_csv(path, table, SCORER))

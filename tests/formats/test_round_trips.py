@@ -190,6 +190,26 @@ def test_several_videos_become_several_files(tmp_path):
             assert [p.video for p in read(report.out).predictions] == [*VIDEO_NAMES] or form == "nwb"
 
 
+def test_what_predictions_lose_is_said(tmp_path):
+    from krolik.actions.exporting import write_predictions
+
+    skeleton = Skeleton.of(["a", "b"], [("a", "b")])
+    block = Predictions(0, np.ones((4, 2, 2, 2), np.float32), np.ones((4, 2, 2), np.float32), np.ones(4, bool))
+    poses = PredictionTable(
+        skeleton, "v.mp4", "m", np.arange(4.0), lambda: iter([block]), ("мышь", "кот"), undecodable=3
+    )
+    with pytest.raises(InvalidLabels, match="Lightning Pose holds one animal; there are 2"):
+        write_predictions(FORMATS["lightning-pose"], tmp_path / "lp", [poses])
+    for form in set(writable(PREDICTIONS)) - {"lightning-pose"}:
+        report = write_predictions(FORMATS[form], tmp_path / form, [poses])
+        path = report.out if report.out.is_file() else next(report.out.iterdir())
+        (back,) = read(path).predictions
+        assert ("edges of the skeleton: 1 left out" in report.losses) is (not back.skeleton.edges), form
+        assert ("identities: 2 left out" in report.losses) is (set(back.animals) != {"мышь", "кот"}), form
+        assert ("names of keypoints: 2 left out" in report.losses) is (back.skeleton.names != ["a", "b"]), form
+        assert any("3 look like frames without points" in loss for loss in report.losses) is not FORMATS[form].own
+
+
 def test_a_folder_that_is_there_is_not_overwritten(tmp_path):
     from krolik.errors import InvalidSetting
     from krolik.poses import FrameKey, Instance, LabeledFrame
