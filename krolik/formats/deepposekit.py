@@ -20,7 +20,17 @@ from krolik.files import replacing
 from krolik.formats.blocks import sliced
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, decode_text
 from krolik.formats.losses import TREE, Carries
-from krolik.formats.reading import array, bounded, hdf5_names, refuse_odd, refusing, skeleton_of, texts, unique_names
+from krolik.formats.reading import (
+    EmbeddedImages,
+    array,
+    bounded,
+    hdf5_names,
+    refuse_odd,
+    refusing,
+    skeleton_of,
+    texts,
+    unique_names,
+)
 from krolik.formats.tables import LabelTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
 from krolik.skeleton import Skeleton, symmetric_pairs
@@ -68,7 +78,7 @@ def read(path: Path, wishes: Wishes) -> Imported:
         bones = _bones(path, file, points.shape[1])
     skeleton, notes = _skeleton(bones)
     images = tuple(f"img{i:05d}.png" for i in range(len(points)))
-    video = ImportedVideo(path.stem, path.parent / path.stem, images, _Embedded(path, pictures[0], images))
+    video = ImportedVideo(path.stem, path.parent / path.stem, images, EmbeddedImages(path, pictures[0], images, _bgr))
     placed = np.isfinite(points).all(axis=2) & ~(points == -1).all(axis=2) & (annotated | ~(points == 0).all(axis=2))
     sure = annotated | wishes.unconfirmed
     states = np.where(
@@ -135,22 +145,8 @@ def _skeleton(bones: _Bones) -> tuple[Skeleton, list[str]]:
     return skeleton, [note]
 
 
-@dataclass(frozen=True)
-class _Embedded:
-    """Gives the images of a set."""
-
-    path: Path
-    dataset: str
-    images: tuple[str, ...]
-
-    def __call__(self, name: str) -> bytes:
-        import cv2
-
-        with refusing(self.path, "DeepPoseKit set"), h5py.File(self.path, "r") as file:
-            data = array(file, self.dataset)
-            image = np.asarray(data[self.images.index(name)], np.uint8)
-            image = image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image[..., ::-1])
-            return cv2.imencode(".png", image)[1].tobytes()
+def _bgr(_: h5py.Dataset, image: np.ndarray) -> np.ndarray:
+    return image[..., 0] if image.shape[-1] == 1 else image[..., ::-1]
 
 
 def write_labels(out: Path, table: LabelTable) -> None:

@@ -6,7 +6,8 @@ import json
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -101,6 +102,27 @@ def bounded(data, most: int = LARGEST_ARRAY) -> np.ndarray:
     if (data.size or 0) * max(1, data.dtype.itemsize) > most:
         raise ValueError(f"{data.name} is larger than {most >> 20} MB")
     return np.asarray(data[()])
+
+
+@dataclass(frozen=True)
+class EmbeddedImages:
+    """Gives images that lie in an array of a label file. bgr: the array, a row of it → an image in OpenCV's order."""
+
+    path: Path
+    dataset: str
+    names: tuple[str, ...]
+    bgr: Callable[[h5py.Dataset, np.ndarray], np.ndarray | None]
+
+    def __call__(self, name: str) -> bytes:
+        """The image as a PNG. Raises InvalidFile."""
+        import cv2
+
+        with refusing(self.path, "file of images"), h5py.File(self.path, "r") as file:
+            data = array(file, self.dataset)
+            image = self.bgr(data, np.asarray(data[self.names.index(name)]))
+            if image is None:
+                raise InvalidFile(f"the embedded image {name} cannot be read", self.path)
+            return cv2.imencode(".png", np.ascontiguousarray(image))[1].tobytes()
 
 
 def texts(data) -> list[str]:

@@ -22,7 +22,18 @@ from krolik.formats.blocks import MOST_FRAMES, sliced
 from krolik.formats.image_files import suffix_of
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes
 from krolik.formats.losses import Carries
-from krolik.formats.reading import animal, array, bounded, distinct, file_name, find_video, hdf5_names, refusing, texts
+from krolik.formats.reading import (
+    EmbeddedImages,
+    animal,
+    array,
+    bounded,
+    distinct,
+    file_name,
+    find_video,
+    hdf5_names,
+    refusing,
+    texts,
+)
 from krolik.formats.sleap_skeleton import decode, encode, says_pairs
 from krolik.formats.tables import LabelTable, PredictionTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
@@ -268,35 +279,20 @@ def _package(path: Path, file: h5py.File, dataset: str, name: str) -> tuple[Impo
         images = [file_name(named[frame]) for frame in frames]
     title = _folder(named[0]) if pictures else PurePosixPath(file_name(named[0])).stem if known else ""
     title = title or f"{path.name.split('.')[0]} {str(group.name).strip('/')}"
-    video = ImportedVideo(title, path.parent / title, tuple(images), _Embedded(path, dataset, tuple(images)))
+    video = ImportedVideo(title, path.parent / title, tuple(images), EmbeddedImages(path, dataset, tuple(images), _bgr))
     return video, {int(frame): place for place, frame in enumerate(frames)}
 
 
-@dataclass(frozen=True)
-class _Embedded:
-    """Gives the images of a package."""
+def _bgr(data: h5py.Dataset, row: np.ndarray) -> np.ndarray | None:
+    """A row of images, or of encoded ones, which before format 1.4 have OpenCV's order of colours."""
+    import cv2
 
-    path: Path
-    dataset: str
-    images: tuple[str, ...]
-
-    def __call__(self, name: str) -> bytes:
-        """The image as a PNG. Raises InvalidFile."""
-        import cv2
-
-        with refusing(self.path, "SLEAP package"), h5py.File(self.path, "r") as file:
-            data = array(file, self.dataset)
-            row = np.asarray(data[self.images.index(name)])
-            if row.ndim == 1:  # encoded; OpenCV's order of colours before format 1.4
-                image = cv2.imdecode(row.astype(np.int8).view(np.uint8), cv2.IMREAD_UNCHANGED)
-                if image is None:
-                    raise InvalidFile(f"the embedded image {name} cannot be read", self.path)
-                swapped = _text(data.attrs.get("channel_order", "BGR")) == "BGR"
-            else:
-                image, swapped = np.squeeze(row), True
-            if image.ndim == 3 and swapped:
-                image = np.ascontiguousarray(image[..., ::-1])
-            return cv2.imencode(".png", image)[1].tobytes()
+    if row.ndim > 1:
+        image, swapped = np.squeeze(row), True
+    else:
+        image = cv2.imdecode(row.astype(np.int8).view(np.uint8), cv2.IMREAD_UNCHANGED)
+        swapped = _text(data.attrs.get("channel_order", "BGR")) == "BGR"
+    return image[..., ::-1] if image is not None and image.ndim == 3 and swapped else image
 
 
 FRAME = np.dtype([("frame_id", "u8"), ("video", "u4"), ("frame_idx", "u8"), ("instance_id_start", "u8"),
