@@ -101,7 +101,11 @@ def predict_a_million(project: Path) -> None:
     rng = np.random.default_rng(0)
     with ProjectFile.open(project) as file:
         video = videos.records(file)[0].id
-        run = runs.start(file, "predict", {"video": video, "model": "m", "start": 0, "stop": 10**6})
+        run = runs.start(
+            file,
+            "predict",
+            {"video": video, "model": "m", "start": 0, "stop": 10**6, "skeleton": template("rabbit").to_json()},
+        )
         xy = rng.uniform(0, 1000, (BLOCK, 1, 8, 2)).astype(np.float32)
         score = np.ones((BLOCK, 1, 8), np.float32)
         with file.write():

@@ -33,6 +33,11 @@ class KrolikError(Exception):
         remedy = f". {self.fix}" if self.fix else ""
         return f"{place}{self.what}{remedy}"
 
+    def to_json(self) -> dict:
+        """For programs: a code that the page's catalogues know, and the English sentence for what they do not."""
+        values = {"where": self.where, **{k: str(v) for k, v in self.values.items()}}
+        return {"code": self.code or "other", "message": str(self), "values": values}
+
     def __reduce__(self):  # survives the way through a process pool
         return _rebuilt, (type(self), (self.what, self.where, self.fix, self.code), self.values)
 

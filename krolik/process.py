@@ -16,6 +16,17 @@ def prepare() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
 
 
+def lower_priority() -> None:
+    """Lets what a person waits for go first."""
+    if sys.platform == "win32":
+        import ctypes
+
+        below_normal = 0x4000
+        ctypes.windll.kernel32.SetPriorityClass(ctypes.windll.kernel32.GetCurrentProcess(), below_normal)
+    else:
+        os.nice(15)
+
+
 def peak_memory_bytes() -> int | None:
     """The most memory that this process has had so far; None where the system does not say."""
     try:

@@ -40,3 +40,9 @@ def labelled(rabbit, tmp_path):
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory, monkeypatch):
+    """What the program remembers on this computer stays in the test, and so do its locks."""
+    monkeypatch.setenv("KROLIK_STATE", str(tmp_path_factory.mktemp("state")))

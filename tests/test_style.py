@@ -11,12 +11,13 @@ FILE_LINES, BODY_LINES, PARAMETERS = 500, 60, 7
 
 WIDE = {
     "cli/*": "a command's parameters are its options",
-    "api.py:select": "the verb offers what the command offers",
-    "api.py:train": "the verb offers what the command offers",
-    "api.py:predict": "the verb offers what the command offers",
-    "api.py:convert": "the verb offers what the command offers",
-    "api.py:evaluate": "the verb offers what the command offers",
-    "api.py:render": "the verb offers what the command offers",
+    "api/project.py:select": "the verb offers what the command offers",
+    "api/project.py:train": "the verb offers what the command offers",
+    "api/project.py:predict": "the verb offers what the command offers",
+    "api/__init__.py:convert": "the verb offers what the command offers",
+    "api/project.py:evaluate": "the verb offers what the command offers",
+    "api/project.py:render": "the verb offers what the command offers",
+    "api/__init__.py:run": "the verb offers what the command offers",
     "networks/backbones/mobilenetv2.py:__init__": "a convolution has so many properties",
 }
 

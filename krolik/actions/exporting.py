@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +16,8 @@ from krolik.files import replacing
 from krolik.formats import FORMATS, LABELS, PREDICTIONS, Format, writable
 from krolik.formats.losses import reduced
 from krolik.formats.tables import LabelTable, PredictionTable
-from krolik.poses import FrameKey, Labels
+from krolik.inference.smoothing import Smoothing, smoothed
+from krolik.poses import FrameKey, Labels, Predictions
 from krolik.project import ProjectFile, labels, models, predictions, runs, selection, videos
 from krolik.project.runs import Run
 from krolik.skeleton import Skeleton
@@ -24,6 +25,14 @@ from krolik.video.images import decode_image
 
 What = Literal["predictions", "labels"]
 MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which predictions are meant: of a model (default: the newest of each video), and how they are smoothed."""
+
+    model: str | None = None
+    smoothing: Smoothing = Smoothing()
 
 
 @dataclass(frozen=True)
@@ -36,13 +45,13 @@ class ExportReport:
 
 
 def export(
-    file: ProjectFile, to: str, out: Path, what: What | None, model: str | None, wanted: Sequence[str]
+    file: ProjectFile, to: str, out: Path, what: What | None, source: Source, wanted: Sequence[str]
 ) -> ExportReport:
     """Writes a file or folder. Raises NotFound, InvalidSetting, InvalidLabels, StorageError.
 
-    what: predictions unless there are none or the format holds none, then labels. model: whose predictions (default:
-    the newest of each video). wanted: only these videos.
+    what: predictions unless there are none or the format holds none, then labels. wanted: only these videos.
     """
+    model = source.model
     if to == MODEL:
         record = models.get(file, model)
         out = out if out.suffix else out.with_suffix(".onnx")
@@ -65,7 +74,7 @@ def export(
         raise NotFound(
             "there are no predictions of this", file.path, f"Make them: krolik predict {file.path.name} VIDEO."
         )
-    return write_predictions(form, out, [prediction_table(file, run) for run in chosen])
+    return write_predictions(form, out, [prediction_table(file, run, source.smoothing) for run in chosen])
 
 
 def writable_format(to: str) -> Format:
@@ -191,7 +200,16 @@ def latest_runs(file: ProjectFile, model: str | None, wanted: Sequence[str]) -> 
     return [newest[v] for v in sorted(newest, key=lambda v: names[v])]
 
 
-def prediction_table(file: ProjectFile, run: Run) -> PredictionTable:
+def prediction_blocks(
+    file: ProjectFile, run: Run, smoothing: Smoothing, start: int = 0, stop: int = 1 << 62
+) -> Iterator[Predictions]:
+    """The blocks of a run that have frames of start to stop - 1, smoothed as they would be in the whole video."""
+    margin = 0 if smoothing.changes_nothing else smoothing.margin
+    found = predictions.blocks(file, run.id, run.document["video"], max(0, start - margin), stop + margin)
+    return (b for b in smoothed(found, smoothing) if b.stop > start and b.start < stop)
+
+
+def prediction_table(file: ProjectFile, run: Run, smoothing: Smoothing = Smoothing()) -> PredictionTable:  # noqa: B008
     """A run's predictions, ready to be written."""
     video = run.document["video"]
     record = videos.record(file, video)
@@ -199,7 +217,7 @@ def prediction_table(file: ProjectFile, run: Run) -> PredictionTable:
     times = np.arange(record.frames, dtype=float) if times is None else times
     return PredictionTable(
         run_skeleton(file, run), record.name, run.document["model"], times,
-        lambda: predictions.blocks(file, run.id, video), tuple(run.document.get("animals", ())), record.path,
+        lambda: prediction_blocks(file, run, smoothing), tuple(run.document.get("animals", ())), record.path,
         record.size, int(run.document.get("undecodable", 0)),
     )  # fmt: skip
 

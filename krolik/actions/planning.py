@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from krolik import defaults
 from krolik.actions.labelling import keep_pixels
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples, training_set
 from krolik.actions.splitting import split_parts
 from krolik.actions.transferring import find_origin
 from krolik.engines import native
+from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile
+from krolik.training.budget import Budget
 from krolik.training.findings import Finding, examine, near_duplicates
 from krolik.training.fingerprint import measure_data
 from krolik.training.plan import Plan, Settings
@@ -37,6 +40,16 @@ class Preparation:
         return {"split": self.split, "train_frames": len(self.data.train), "validation_frames": len(self.validating),
                 "plan": self.plan.to_json(), "decisions": [list(row) for row in self.plan.rows()],
                 "findings": [f.to_json() for f in self.findings], "fingerprint": self.fingerprint}  # fmt: skip
+
+
+def wishes(
+    network: str = defaults.NETWORK, budget: str = defaults.BUDGET, seed: int = defaults.SEED, **settings: object
+) -> Settings:
+    """What the user wishes of a training. Raises InvalidSetting for an unknown setting."""
+    try:
+        return Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
+    except TypeError as error:
+        raise InvalidSetting(f"no such setting ({error})", "train") from error
 
 
 def prepare(file: ProjectFile, settings: Settings, split_name: str, reporter: Reporter) -> Preparation:

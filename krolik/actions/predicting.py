@@ -107,6 +107,7 @@ def _predict_one(
             runs.restart(file, run)
     else:
         run = runs.start(file, "predict", settings)
+    reporter.began(run)
     report = PredictionReport(video.name, run, start, stop, predicted=max(0, stop - first))
     _note_truncated(video, reporter)
     began = time.monotonic()

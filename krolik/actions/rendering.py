@@ -8,24 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
-from krolik.actions.exporting import latest_runs, run_skeleton
+from krolik.actions.exporting import Source, latest_runs, prediction_blocks, run_skeleton
 from krolik.actions.reporter import Reporter
-from krolik.errors import InvalidSetting, NotFound
-from krolik.project import ProjectFile, predictions, videos
+from krolik.errors import Cancelled, InvalidSetting, NotFound
+from krolik.project import ProjectFile, videos
 from krolik.rendering.annotated import write_annotated_images, write_annotated_video
 from krolik.rendering.overlay import Style
 
 
 def render(
-    file: ProjectFile, wanted: str, out: Path, model: str | None, frames: Sequence[int] | None, style: Style,
+    file: ProjectFile, wanted: str, out: Path, source: Source, frames: Sequence[int] | None, style: Style,
     reporter: Reporter,
 ) -> list[Path]:  # fmt: skip
     """The annotated video, or with `frames` a picture of each. Raises NotFound, StorageError, InvalidSetting."""
     record = videos.record(file, _name_in_project(file, wanted))
-    found = latest_runs(file, model, [record.id])
+    found = latest_runs(file, source.model, [record.id])
     if not found:
         raise NotFound(f"{record.name} is not predicted yet", file.path,
-                       f"Do it: krolik predict {file.path.name} {record.name}.")  # fmt: skip
+                       f"Do it: krolik predict {file.path.name} {record.name}.", "not-predicted")  # fmt: skip
     run = found[0]
     skeleton = run_skeleton(file, run)
     video = videos.open_record(file, record)
@@ -33,7 +33,7 @@ def render(
         if frames is not None:
 
             def poses_of(i: int) -> np.ndarray | None:
-                block = predictions.block_at(file, run.id, record.id, i)
+                block = next(prediction_blocks(file, run, source.smoothing, i, i + 1), None)
                 return None if block is None else np.dstack([block.xy[i - block.start], block.score[i - block.start]])
 
             return write_annotated_images(out, video, skeleton, poses_of, frames, style)
@@ -47,8 +47,10 @@ def render(
                 speed = (i + 1 - start) / max(1e-9, time.monotonic() - began)
                 reporter.progress(f"render {record.name}", (i + 1 - start) / (stop - start), f"{speed:.0f} frames/s",
                                   (stop - i - 1) / max(speed, 1e-9))  # fmt: skip
+                if reporter.cancelled():
+                    raise Cancelled("the rendering was cancelled", record.name, code="cancelled")
 
-        blocks = predictions.blocks(file, run.id, record.id)
+        blocks = prediction_blocks(file, run, source.smoothing)
         write_annotated_video(out, video, skeleton, blocks, style, done)
         return [out]
     finally:

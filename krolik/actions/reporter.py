@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -16,8 +17,20 @@ class Reporter(Protocol):
         """Something that the user should read."""
         ...
 
+    def curve(self, point: Mapping[str, object]) -> None:
+        """How a training goes: stage, steps, fraction, loss, error_px (NaN before the first evaluation), worst."""
+        ...
+
+    def began(self, run: int) -> None:
+        """The number of the run that keeps what is done, so that it can be gone on with."""
+        ...
+
     def cancelled(self) -> bool:
         """Whether to stop at the next good moment and keep what there is."""
+        ...
+
+    def abandoned(self) -> bool:
+        """Whether to stop without a result, in a state that can be gone on with."""
         ...
 
 
@@ -33,5 +46,14 @@ class Silent:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def curve(self, point: Mapping[str, object]) -> None:
+        pass
+
+    def began(self, run: int) -> None:
+        pass
+
     def cancelled(self) -> bool:
+        return False
+
+    def abandoned(self) -> bool:
         return False

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from krolik.actions.adding import expand
-from krolik.actions.exporting import latest_runs, prediction_table, write_predictions
+from krolik.actions.exporting import Source, latest_runs, prediction_table, write_predictions
 from krolik.actions.predicting import load_model, predict
 from krolik.actions.rendering import render
 from krolik.actions.reporter import Reporter
 from krolik.errors import InvalidSetting, KrolikError, NotFound
 from krolik.formats import FORMATS, PREDICTIONS, writable
 from krolik.inference.model import PoseModel
-from krolik.project import ProjectFile
+from krolik.inference.smoothing import Smoothing
+from krolik.project import ProjectFile, videos
+from krolik.project.runs import Run
 from krolik.rendering.overlay import Style
 
 
@@ -31,15 +33,14 @@ class RunReport:
 
 
 def run_all(
-    patterns: Sequence[str | Path], model: str | Path, out: Path, tables: Sequence[str], style: Style,
-    reporter: Reporter,
-) -> list[RunReport]:  # fmt: skip
+    patterns: Sequence[str | Path], model: str | Path | None, out: Path, wanted: Results, reporter: Reporter
+) -> list[RunReport]:
     """Each video on its own: one that cannot be read does not stop the others. Raises for a bad model or table."""
-    unknown = [t for t in tables if t not in writable(PREDICTIONS)]
+    unknown = [t for t in wanted.tables if t not in writable(PREDICTIONS)]
     if unknown:
         known = ", ".join(writable(PREDICTIONS))
         raise InvalidSetting(f"{unknown[0]!r} cannot be written", "--to", f"There are: {known}.")
-    runner = _Runner(load_model(None, model), out, tables, style, reporter)
+    runner = _Runner(load_model(None, model or _project_beside(patterns)), out, wanted, reporter)
     reports, stems = [], set()
     for pattern in patterns:
         try:
@@ -57,6 +58,16 @@ def run_all(
     return reports
 
 
+def _project_beside(patterns: Sequence[str | Path]) -> Path:
+    """The project of the first video's name, or the only one in its folder. Raises NotFound."""
+    first = Path(patterns[0])
+    own = first.with_suffix(".krolik")
+    others = sorted(first.parent.glob("*.krolik"))
+    if own.is_file() or len(others) == 1:
+        return own if own.is_file() else others[0]
+    raise NotFound(f"no model is named and {len(others)} projects lie beside the video", first, "Say --model.")
+
+
 def _free_stem(path: Path, taken: set[str]) -> str:
     """The file's name without suffix; two videos of the same name do not overwrite each other."""
     stem, number = path.stem, 2
@@ -66,11 +77,34 @@ def _free_stem(path: Path, taken: set[str]) -> str:
     return stem
 
 
-def _table_name(stem: str, table: str) -> str:
+def table_name(stem: str, table: str) -> str:
     """VIDEO.csv and so on; the format's name where several have the suffix."""
     form = FORMATS[table]
     kind = {"csv": "", "json": "", "hdf5": "", "csv-wide": "_wide"}.get(table, f"_{table}")
     return f"{stem}{kind}{form.predictions_suffix or form.suffix}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is written of a predicted video: tables by format, and the annotated video."""
+
+    tables: Sequence[str]
+    style: Style
+    smoothing: Smoothing
+
+
+def write_results(
+    file: ProjectFile, run: Run, out: Path, wanted: Results, reporter: Reporter, stem: str = ""
+) -> list[Path]:
+    """Tables and annotated video of a run, side by side in the folder `out`; the paths."""
+    record = videos.record(file, run.document["video"])
+    stem = stem or Path(record.name).stem
+    written = []
+    for table in wanted.tables:
+        place = out / table_name(stem, table)
+        written.append(write_predictions(FORMATS[table], place, [prediction_table(file, run, wanted.smoothing)]).out)
+    source = Source(run.document["model"], wanted.smoothing)
+    return written + render(file, record.id, out / f"{stem}_annotated.mp4", source, None, wanted.style, reporter)
 
 
 @dataclass(frozen=True)
@@ -79,8 +113,7 @@ class _Runner:
 
     model: PoseModel
     out: Path
-    tables: Sequence[str]
-    style: Style
+    wanted: Results
     reporter: Reporter
 
     def run(self, path: Path, stem: str, report: RunReport) -> None:
@@ -95,8 +128,4 @@ class _Runner:
                 return
             report.frames, report.undecodable = done.stop - done.start, len(done.undecodable)
             run = latest_runs(file, None, [])[0]
-            for table in self.tables:
-                place = self.out / _table_name(stem, table)
-                report.files.append(write_predictions(FORMATS[table], place, [prediction_table(file, run)]).out)
-            video = self.out / f"{stem}_annotated.mp4"
-            report.files += render(file, str(path), video, None, None, self.style, self.reporter)
+            report.files += write_results(file, run, self.out, self.wanted, self.reporter, stem)

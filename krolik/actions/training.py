@@ -6,6 +6,8 @@ import math
 import time
 from contextlib import suppress
 
+import numpy as np
+
 import krolik
 from krolik.actions import folding
 from krolik.actions.planning import Preparation, prepare
@@ -49,10 +51,10 @@ def train(
     return _run(file, run, ready, started, None, reporter)
 
 
-def resume(file: ProjectFile, reporter: Reporter) -> ModelRecord:
-    """Goes on with the last training that did not end. Raises NotFound, Conflict when labels have changed since."""
+def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> ModelRecord:
+    """Goes on with a training that did not end (default: the last). Raises NotFound, Conflict when labels changed."""
     started = time.monotonic()
-    run = next((r for r in runs.every(file, "train") if r.status != "done"), None)
+    run = next((r for r in runs.every(file, "train") if r.status != "done" and wanted in (None, r.id)), None)
     if run is None:
         raise NotFound("there is no interrupted training", file.path)
     document = run.document
@@ -63,7 +65,7 @@ def resume(file: ProjectFile, reporter: Reporter) -> ModelRecord:
         raise Conflict("this training was begun by another version of Krolik", file.path, "Start a new one.") from error
     trainable = samples(file, {FrameKey(*k): TRAIN for k in document["train"]}, TRAIN)
     if labels_hash(labels.load(file), [s.key for s in trainable]) != document["labels"]:
-        raise Conflict("the labels have changed since this training began", file.path, "Start a new one.")
+        raise Conflict("the labels have changed since this training began", file.path, "Start a new one.", "labels-changed")
     validating = {FrameKey(*k) for k in document["validation"]}
     data = training_set(file, trainable, validating)
     saved = runs.checkpoint(file, run.id)
@@ -82,6 +84,7 @@ def _run(
 ) -> ModelRecord:
     """All folds that are still to do, then the model."""
     events = _Events(file, run, ready.plan, reporter)
+    reporter.began(run)
     try:
         while len(runs.get(file, run).document["folded"]) < runs.get(file, run).document["folds"]:
             folding.train_fold(file, run, ready, started, checkpoint, events, reporter)
@@ -160,6 +163,12 @@ class _Events:
             left += (1 - share) * self._plan.budget.seconds
         text = f"step {progress.steps}  loss {progress.loss:.4f}{error}"
         self._reporter.progress(title, fraction, text, left)
+        worst = [{"video": m.key.video, "frame": m.key.index, "error_px": round(m.error_px, 2),
+                  "points": np.round(m.points, 1).tolist()} for m in progress.worst]  # fmt: skip
+        self._reporter.curve({
+            "stage": progress.stage, "title": title, "steps": progress.steps, "fraction": fraction,
+            "loss": progress.loss, "error_px": progress.error_px, "worst": worst,
+        })  # fmt: skip
 
     def checkpoint(self, data: bytes) -> None:
         """Keeps it; where the disk is full, training goes on without that insurance and says so once."""
@@ -172,3 +181,6 @@ class _Events:
 
     def cancelled(self) -> bool:
         return self._reporter.cancelled()
+
+    def abandoned(self) -> bool:
+        return self._reporter.abandoned()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from krolik import api, defaults
+from krolik.cli import smoothing
 from krolik.cli.screen import JSON, PROJECT, say, show_json
 from krolik.errors import InvalidSetting
 from krolik.formats import FORMATS
@@ -23,11 +24,16 @@ def export(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Whose predictions, or which model. Default: the newest.")] = None,
     video: Annotated[list[str] | None, typer.Option(help="Only these videos.")] = None,
+    smooth: smoothing.Smooth = smoothing.SMOOTH,
+    fill: smoothing.Fill = 0,
+    least_score: smoothing.LeastScore = 0.0,
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Write predictions or labels in any format, or a model as one .onnx file; says what the format cannot hold."""
+    kind, smoothed = checked(what), smoothing.parsed(smooth, fill, least_score)
     with api.open(project) as opened:
-        show(opened.export(out, to, checked(what), model, video or []), json)  # pyright: ignore[reportArgumentType]
+        report = opened.export(out, to, kind, model, video or [], smoothed)  # pyright: ignore[reportArgumentType]
+        show(report, json)
 
 
 def checked(what: str | None) -> str | None:

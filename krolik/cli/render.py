@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from krolik import api
-from krolik.cli import style
+from krolik.cli import smoothing, style
 from krolik.cli.screen import PROJECT, Bar, say
 
 
@@ -23,6 +23,9 @@ def render(
     trail: Annotated[int, style.TRAIL] = 0,
     opacity: Annotated[float, style.OPACITY] = 1.0,
     color: Annotated[list[str] | None, style.COLOR] = None,
+    smooth: smoothing.Smooth = smoothing.SMOOTH,
+    fill: smoothing.Fill = 0,
+    least_score: smoothing.LeastScore = 0.0,
 ) -> None:
     """Write the video, or chosen frames, with the keypoints drawn on it."""
     from krolik.actions.rendering import parse_frames
@@ -31,6 +34,6 @@ def render(
     looks = Style(radius, threshold, not no_edges, names, trail, opacity, style.parse_colors(color))
     chosen = None if frames is None else parse_frames(frames)
     with api.open(project) as opened, Bar() as bar:
-        written = opened.render(video, out, model, chosen, looks, bar)
+        written = opened.render(video, out, model, chosen, looks, bar, smoothing.parsed(smooth, fill, least_score))
     for path in written:
         say(f"written: {path}")

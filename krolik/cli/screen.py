@@ -7,6 +7,7 @@ import math
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import typer
@@ -87,8 +88,17 @@ class Bar:
     def note(self, text: str) -> None:
         typer.echo(text, err=True)
 
+    def curve(self, point: Mapping[str, object]) -> None:
+        pass
+
+    def began(self, run: int) -> None:
+        pass
+
     def cancelled(self) -> bool:
         return self._cancelled.is_set()
+
+    def abandoned(self) -> bool:
+        return False
 
 
 def _duration(seconds: float) -> str:

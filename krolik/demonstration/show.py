@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from krolik.actions.evaluating import evaluate
-from krolik.actions.exporting import export
+from krolik.actions.exporting import Source, export
 from krolik.actions.importing import encoded_frame
 from krolik.actions.predicting import load_model, predict
 from krolik.actions.rendering import render
@@ -97,10 +97,10 @@ def show(wanted: Path, budget: str, seed: int, reporter: Reporter) -> Path:
         evaluation = evaluate(file, None, None, Criteria(), out / "worst", 4, reporter)
         predicted = predict(file, [video], load_model(file, None), (0, None), False, reporter)[0]
         style = Style(trail=12)
-        render(file, video.name, out / "rabbit_annotated.mp4", None, None, style, reporter)
+        render(file, video.name, out / "rabbit_annotated.mp4", Source(), None, style, reporter)
         stills = [(2 * i + 1) * FRAMES // 12 for i in range(6)]
-        pictures = render(file, video.name, out / "frames", None, stills, Style(names=True), reporter)
-        tables = [export(file, to, out / f"rabbit_{name}", None, None, ()).out for to, name in TABLES]
+        pictures = render(file, video.name, out / "frames", Source(), stills, Style(names=True), reporter)
+        tables = [export(file, to, out / f"rabbit_{name}", None, Source(), ()).out for to, name in TABLES]
         result = DemoResult(model, evaluation, _against_truth(file, predicted.run, truth, chosen),
                             predicted, len(chosen), video, out / "rabbit_annotated.mp4", tables, pictures)  # fmt: skip
         return write_report(out / "report.html", result)

@@ -25,6 +25,8 @@ from krolik.skeleton import Skeleton
 
 FORMAT, VERSION = "krolik-model", 1
 DESCRIPTION_KEY, LOCATOR_KEY = "krolik", "krolik.locator"
+ONLY_WANTED = onnxruntime.RunOptions()  # leaves out of a run what its outputs do not need
+ONLY_WANTED.only_execute_path_to_fetches = True
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,23 @@ class PoseModel:
 
     def pose(self, images: np.ndarray) -> np.ndarray:
         """(B, h, w, 3) uint8 RGB views → (B, K, 3) float32: x, y in view pixels, score."""
-        return self._pose.run(["poses"], {"images": images})[0][:, 0]  # pyright: ignore
+        return self._pose.run(["poses"], {"images": images}, ONLY_WANTED)[0][:, 0]  # pyright: ignore
+
+    def rivals(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of (B, h, w, 3) uint8 RGB views the raw heights (B, K) of the highest peaks and of the second ones.
+
+        None for models that were made before Krolik exported these.
+        """
+        if "rivals" not in {o.name for o in self._pose.get_outputs()}:
+            return None
+        poses, second = self._pose.run(["poses", "rivals"], {"images": images})
+        return poses[:, 0, :, 2], second  # pyright: ignore
 
     def locate(self, image: np.ndarray) -> np.ndarray:
         """(h, w, 3) uint8 RGB thumbnail → (N, 3) float32: centres in thumbnail pixels and scores, best first."""
         if self._locator is None:
             raise RuntimeError("a whole-frame model has no locator")
-        return self._locator.run(["poses"], {"images": image[None]})[0][0, :, 0]  # pyright: ignore
+        return self._locator.run(["poses"], {"images": image[None]}, ONLY_WANTED)[0][0, :, 0]  # pyright: ignore
 
 
 def _session(data: bytes, threads: int, where: object) -> onnxruntime.InferenceSession:

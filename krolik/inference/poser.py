@@ -57,6 +57,13 @@ class Poser:
         view = View.fit(frame.size, self._about.input_size)
         return _in_frame(self.model.pose(frame.warp(view)[None])[0], view)
 
+    def window(self, frame: Frame, pose: np.ndarray) -> View | None:
+        """What the network would look at to see this pose (K, 3) again; None where nothing of it is known."""
+        if self._about.pipeline == "whole":
+            return View.fit(frame.size, self._about.input_size)
+        centre = _centre(pose)
+        return None if centre is None else View.crop(tuple(centre.tolist()), self._about.input_size, self._about.scale)
+
     def _crop(self, frame: Frame, centre: np.ndarray) -> np.ndarray:
         """(K, 3): the pose in a crop around `centre`; looked at twice if it lies off the middle, the surer look counts.
 

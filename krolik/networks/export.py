@@ -1,4 +1,4 @@
-"""A network as ONNX: pictures in (uint8 RGB), poses in view pixels out, decoding inside."""
+"""A network as ONNX: pictures in (uint8 RGB), poses in view pixels out, decoding inside; and rivals of the peaks."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from collections.abc import Mapping
 
 import torch
 
-from krolik.networks.network import Network
+from krolik.networks.network import Network, second_peaks
 
 OPSET = 17
 
 
 class _Decoded(torch.nn.Module):
-    """(B, H, W, 3) uint8 → (B, N, K, 3) float32: x, y, confidence."""
+    """(B, H, W, 3) uint8 → (B, N, K, 3) float32: x, y, confidence; and (B, K): the height of each second peak."""
 
     def __init__(self, network: Network):
         super().__init__()
         self.module, self.network = network.module, network
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network.decode(self.network.outputs(images))
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        outputs = self.network.outputs(images)
+        return self.network.decode(outputs), second_peaks(self.network.heat(outputs))
 
 
 def to_onnx(network: Network) -> bytes:
@@ -38,8 +39,8 @@ def to_onnx(network: Network) -> bytes:
             (example,),
             buffer,  # pyright: ignore[reportArgumentType]
             input_names=["images"],
-            output_names=["poses"],
-            dynamic_axes={"images": {0: "batch"}, "poses": {0: "batch"}},
+            output_names=["poses", "rivals"],
+            dynamic_axes={"images": {0: "batch"}, "poses": {0: "batch"}, "rivals": {0: "batch"}},
             opset_version=OPSET,
             dynamo=False,
         )

@@ -56,6 +56,9 @@ class Heatmap:
         weighted = misses * (1 + PEAK_WEIGHT * target[:, None])
         return Loss(SCALE * weighted.mean(dim=(1, 3, 4)), truth.known)
 
+    def heat(self, outputs: torch.Tensor) -> torch.Tensor:
+        return outputs.float()[:, -self.spec.keypoints :].clamp(0, 1)
+
     def decode(self, outputs: torch.Tensor) -> torch.Tensor:
         maps = outputs.float()[:, -self.spec.keypoints :]
         height, width = maps.shape[-2:]

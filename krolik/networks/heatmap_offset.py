@@ -71,10 +71,12 @@ class HeatmapOffset:
         offset_loss = misses.sum(dim=(2, 3, 4)) / near.sum(dim=(2, 3, 4)).clamp(min=1)
         return Loss(heat_loss + OFFSET_WEIGHT * offset_loss, truth.known)
 
+    def heat(self, outputs: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(outputs.float()[:, : self.spec.keypoints])
+
     def decode(self, outputs: torch.Tensor) -> torch.Tensor:
-        outputs = outputs.float()
+        outputs, heat = outputs.float(), self.heat(outputs)
         keypoints, animals = self.spec.keypoints, self.spec.animals
-        heat = torch.sigmoid(outputs[:, :keypoints])
         if animals > 1:  # only the highest cell of each neighbourhood may be a peak
             peak = functional.max_pool2d(heat, 5, stride=1, padding=2)
             heat = heat * (heat >= peak)

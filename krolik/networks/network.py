@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import torch
+from torch.nn import functional
 
 from krolik.poses import State
 
@@ -102,3 +103,13 @@ class Network(Protocol):
     def decode(self, outputs: torch.Tensor) -> torch.Tensor:
         """(B, animals, K, 3) float32: x, y in view pixels, confidence 0..1."""
         ...
+
+    def heat(self, outputs: torch.Tensor) -> torch.Tensor:
+        """(B, K, h, w) float32: what peaks are looked for in, 0..1 as in `decode`."""
+        ...
+
+
+def second_peaks(heat: torch.Tensor) -> torch.Tensor:
+    """(B, K): of each map (B, K, h, w) the height of its second peak; a peak is the highest of 5 x 5 cells."""
+    highest = functional.max_pool2d(heat, 5, stride=1, padding=2)
+    return (heat * (heat >= highest)).flatten(2).topk(2, dim=2).values[..., 1]

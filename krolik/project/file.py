@@ -140,6 +140,15 @@ class ProjectFile:
             raise InvalidProject(f"the property {name!r} is missing", self.path)
         return found[0][0]
 
+    def find(self, name: str) -> str | None:
+        """A property's value, if it has one."""
+        found = self.rows("SELECT value FROM property WHERE name = ?", name)
+        return found[0][0] if found else None
+
+    def put(self, name: str, value: str) -> None:
+        """Sets a property that is no part of the edit log, inside `write()`."""
+        self.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", name, value)
+
     def shrink(self) -> None:
         """Gives the space of what was deleted back to the disk."""
         with self._lock, _translated(self.path):

@@ -50,18 +50,20 @@ def block_at(file: ProjectFile, run: int, video: str, frame: int) -> Predictions
     return _unpack(*rows[0]) if rows and frame < rows[0][0] + rows[0][1] else None
 
 
-def blocks(file: ProjectFile, run: int, video: str) -> Iterator[Predictions]:
-    """All blocks in order of frames, one in memory at a time."""
-    last = -1
+def blocks(file: ProjectFile, run: int, video: str, start: int = 0, stop: int = 1 << 62) -> Iterator[Predictions]:
+    """The blocks that have frames of start to stop - 1, in order, one in memory at a time."""
+    last = start - BLOCK
     while True:
         rows = file.rows(
-            f"SELECT {_COLUMNS} FROM prediction_block WHERE run = ? AND video = ? AND start > ? ORDER BY start LIMIT 1",
-            run, video, last,
+            f"SELECT {_COLUMNS} FROM prediction_block WHERE run = ? AND video = ? AND start > ? AND start < ? "
+            "ORDER BY start LIMIT 1",
+            run, video, last, stop,
         )  # fmt: skip
         if not rows:
             return
         last = rows[0][0]
-        yield _unpack(*rows[0])
+        if last + rows[0][1] > start:
+            yield _unpack(*rows[0])
 
 
 def next_frame(file: ProjectFile, run: int, video: str) -> int | None:

@@ -18,9 +18,20 @@ def load(file: ProjectFile, video: str | None = None) -> dict[FrameKey, str]:
     return {FrameKey(v, f): json.loads(text)["origin"] for v, f, text in rows}
 
 
-def mark(file: ProjectFile, keys: Iterable[FrameKey], origin: str) -> list[Edit]:
-    """The edits that select frames; those that are selected already stay as they are."""
-    value = document({"origin": origin})
+def suggested(file: ProjectFile) -> dict[FrameKey, dict]:
+    """The selected frames that a model is in doubt about: their rank, score and reasons, the first rank first."""
+    rows = file.rows("SELECT video, frame, document FROM selected_frame")
+    found = {FrameKey(v, f): json.loads(text) for v, f, text in rows}
+    doubted = {key: {k: v for k, v in d.items() if k != "origin"} for key, d in found.items() if "reasons" in d}
+    return dict(sorted(doubted.items(), key=lambda item: item[1]["rank"]))
+
+
+def mark(file: ProjectFile, keys: Iterable[FrameKey], origin: str, about: dict | None = None) -> list[Edit]:
+    """The edits that select frames; those that are selected already stay as they are.
+
+    about: what is kept with them beside their origin, as JSON values.
+    """
+    value = document({"origin": origin, **(about or {})})
     subjects = [frame_subject(key) for key in keys]
     return [Edit("selection", s, None, value) for s in subjects if current(file, "selection", s) is None]
 

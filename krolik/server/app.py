@@ -16,8 +16,7 @@ from starlette.staticfiles import StaticFiles
 from krolik.errors import KrolikError, NotFound
 from krolik.files import storage_error
 from krolik.server.guard import Guard
-from krolik.server.routes import project, start, video
-from krolik.server.tasks import error_json
+from krolik.server.routes import jobs, project, results, start, video, work
 from krolik.server.workspace import Workspace
 
 WEB = Path(__file__).parent / "_web"
@@ -38,7 +37,7 @@ def create_app(workspace: Workspace, port: int, key: str | None = None) -> Guard
 
     app = FastAPI(title="Krolik", openapi_url=None, lifespan=lifespan)
     app.state.workspace = workspace
-    for router in (start.router, project.router, video.router):
+    for router in (start.router, project.router, video.router, work.router, jobs.router, results.router):
         app.include_router(router)
     _translate_errors(app)
     app.mount("/assets", StaticFiles(directory=WEB / "assets"))
@@ -52,12 +51,12 @@ def _translate_errors(app: FastAPI) -> None:
 
     @app.exception_handler(KrolikError)
     async def _(request: Request, error: KrolikError) -> JSONResponse:
-        return JSONResponse(error_json(error), error.http_status)
+        return JSONResponse(error.to_json(), error.http_status)
 
     @app.exception_handler(OSError)
     async def _(request: Request, error: OSError) -> JSONResponse:
         refused = storage_error(error, Path(error.filename or "disk"))
-        return JSONResponse(error_json(refused), refused.http_status)
+        return JSONResponse(refused.to_json(), refused.http_status)
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -159,7 +159,7 @@ def _with_headers(send: Send) -> Send:
     async def dressed(message: Message) -> None:
         if message["type"] == "http.response.start":
             there = {k.lower() for k, _ in message["headers"]}
-            message["headers"] = [*message["headers"], *HEADERS]
+            message["headers"] = [*message["headers"], *(h for h in HEADERS if h[0] not in there)]
             if b"cache-control" not in there:
                 message["headers"].append((b"cache-control", b"no-store"))
         await send(message)

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from krolik import defaults
 from krolik.actions import labelling
 from krolik.poses import State
 from krolik.skeleton import Keypoint, Skeleton
+from krolik.training.budget import Budget
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_#-]{1,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -130,6 +132,89 @@ class SelectMessage(Message):
     range: Annotated[str, Field(max_length=100)] = ""
     seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 0
     quotas: dict[str, Annotated[int, Field(ge=0, le=100_000)]] = Field({}, max_length=500)
+
+
+class SmoothingMessage(Message):
+    """How predictions are smoothed when they are shown and exported."""
+
+    method: Literal["none", "median", "one-euro", "kalman"] = "none"
+    frames: Annotated[int, Field(ge=2, le=500)] = 5
+    fill: Annotated[int, Field(ge=0, le=500)] = 0
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class StyleMessage(Message):
+    """How poses are drawn on videos."""
+
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.2
+    names: bool = False
+    edges: bool = True
+    trail: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
+class TrainMessage(Message):
+    """What is wished of a training; what is left out is decided from the data. `set` names other fields of the plan."""
+
+    budget: Annotated[str, Field(max_length=40)] = defaults.BUDGET
+    split: Annotated[str, Field(min_length=1, max_length=300)] = defaults.SPLIT
+    network: Name = defaults.NETWORK
+    seed: Annotated[int, Field(ge=0, lt=1 << 31)] = defaults.SEED
+    name: Name | None = None
+    folds: Annotated[int, Field(ge=0, le=100)] = 0
+    pretrained: Text | None = None
+    width: Annotated[float, Field(gt=0, le=4)] | None = None
+    pipeline: Literal["whole", "crop"] | None = None
+    scale: Annotated[float, Field(gt=0, le=8)] | None = None
+    input_px: Annotated[int, Field(ge=32, le=4096)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=1024)] | None = None
+    overrides: dict[Name, Name] = Field({}, max_length=50)
+
+    def document(self) -> dict:
+        """The arguments of the verb, without what was left out. Raises InvalidSetting for a bad budget."""
+        Budget.parse(self.budget)
+        return {k: v for k, v in self.model_dump().items() if v not in (None, {})}
+
+
+class EvaluateMessage(Message):
+    model: Name | None = None
+
+
+class SuggestMessage(Message):
+    videos: list[Id] = Field([], max_length=500)
+    count: Annotated[int, Field(ge=1, le=1000)] = defaults.SUGGEST_COUNT
+    model: Name | None = None
+
+
+class PredictMessage(Message):
+    videos: list[Id] = Field([], max_length=500)
+    model: Name | None = None
+    again: bool = False
+
+
+class RunMessage(Message):
+    videos: list[Id] = Field([], max_length=500)
+    model: Name | None = None
+    to: list[Name] = Field(["csv"], max_length=30)
+    folder: Id | None = None
+    style: StyleMessage = StyleMessage()
+    smoothing: SmoothingMessage = SmoothingMessage()
+
+
+class ExportMessage(Message):
+    what: Literal["labels", "predictions", "model"]
+    to: Name
+    videos: list[Id] = Field([], max_length=500)
+    model: Name | None = None
+    folder: Id | None = None
+    smoothing: SmoothingMessage = SmoothingMessage()
+
+
+class ImportMessage(Message):
+    path: Text
+
+
+class SwitchMessage(Message):
+    on: bool
 
 
 class NothingMessage(Message):

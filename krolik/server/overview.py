@@ -7,19 +7,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from krolik.poses import LOCATED, FrameKey
+from krolik.actions import proposing
+from krolik.poses import LOCATED, FrameKey, Predictions
 from krolik.project import ProjectFile, history, labels, predictions, runs, selection, videos
 from krolik.skeleton import Skeleton
+
+LAST_PROPOSALS = 6  # runs of proposals that are looked into
 
 
 @dataclass
 class Lanes:
-    """One video's frames by kind, ascending. `predicted`: stretches (start, stop). `problems`: what is doubtful."""
+    """One video's frames by kind, ascending. `predicted`: stretches (start, stop). `problems`: what is doubtful.
+
+    suggested: of the selected frames those that a model is in doubt about, with rank, score and reasons.
+    """
 
     labelled: list[int] = field(default_factory=list)
     selected: list[int] = field(default_factory=list)
     predicted: list[tuple[int, int]] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    suggested: dict[int, dict] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,9 @@ def describe(file: ProjectFile, newest: dict[str, int]) -> Overview:
     for key in selection.load(file):
         if key.video in lanes:
             lanes[key.video].selected.append(key.index)
+    for key, about in selection.suggested(file).items():
+        if key.video in lanes:
+            lanes[key.video].suggested[key.index] = about
     for video, run in newest.items():
         if video in lanes:
             lanes[video].predicted = predictions.ranges(file, run, video)
@@ -103,18 +113,42 @@ def problems(instances: list[dict], bones: Skeleton, size: tuple[int, int] | Non
     return sorted(set(found))
 
 
-def ghosts(file: ProjectFile, run: int, key: FrameKey, bones: Skeleton) -> list[dict[int, list[float]]]:
-    """What a model says of a frame: for each animal its points as [x, y, score] by keypoint id."""
-    block = predictions.block_at(file, run, key.video, key.index)
-    if block is None or block.score.shape[2] != len(bones):
-        return []
-    row = key.index - block.start
+@dataclass(frozen=True)
+class GhostSource:
+    """A run that may have something to say of a frame. position: where in it the keypoint of an id is."""
+
+    run: int
+    position: dict[int, int]
+
+
+def ghost_sources(file: ProjectFile, video: str, bones: Skeleton) -> list[GhostSource]:
+    """The newest prediction of a video and the last proposals, the newest first."""
+    predicted = newest_predictions(file).get(video)
+    found = runs.every(file, proposing.KIND)[:LAST_PROPOSALS]
+    found += [] if predicted is None else [runs.get(file, predicted)]
+    sources = []
+    for run in sorted(found, key=lambda r: -r.id):
+        names = {name: i for i, name in enumerate(Skeleton.from_json(run.document["skeleton"]).names)}
+        sources.append(GhostSource(run.id, {k.id: names[k.name] for k in bones.keypoints if k.name in names}))
+    return sources
+
+
+def ghosts(file: ProjectFile, sources: list[GhostSource], key: FrameKey) -> list[dict[int, list[float]]]:
+    """What the newest source that knows a frame says of it: each animal's points as [x, y, score] by keypoint id."""
+    for source in sources:
+        block = predictions.block_at(file, source.run, key.video, key.index)
+        if block is not None:
+            return _animals(block, key.index - block.start, source.position)
+    return []
+
+
+def _animals(block: Predictions, row: int, position: dict[int, int]) -> list[dict[int, list[float]]]:
     animals = []
     for xy, score in zip(block.xy[row], block.score[row]):
         points = {
-            keypoint.id: [round(float(x), 2), round(float(y), 2), round(float(s), 3)]
-            for keypoint, (x, y), s in zip(bones.keypoints, xy, score)
-            if np.isfinite(x) and np.isfinite(y)
+            identity: [round(float(xy[i, 0]), 2), round(float(xy[i, 1]), 2), round(float(score[i]), 3)]
+            for identity, i in position.items()
+            if np.isfinite(xy[i]).all()
         }
         if points:
             animals.append(points)

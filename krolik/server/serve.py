@@ -32,7 +32,7 @@ def serve(path: Path | None, port: int, browser: bool, roots: Sequence[Path]) ->
     for root in roots:
         if not root.is_dir():
             raise NotFound("no such folder", root)
-    workspace = Workspace([Path.cwd(), Path.home(), *roots])
+    workspace = Workspace([Path.cwd(), Path.home(), *roots], drafts=True)
     start = "/"
     if path is not None:
         opened = workspace.open(project_for(path))

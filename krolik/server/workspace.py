@@ -5,26 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from krolik import defaults
+from krolik import jobs as control
 from krolik.actions.labelling import keep_frame
-from krolik.actions.selecting import select
-from krolik.errors import KrolikError, NotFound, StorageError
+from krolik.errors import KrolikError, NotFound
 from krolik.files import replacing
 from krolik.folders import cache_folder, state_folder
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, labels, videos
+from krolik.project.jobs import Job
 from krolik.project.videos import VideoRecord
-from krolik.sampling import Wish
-from krolik.server import proxy
+from krolik.server.drafts import Drafts
 from krolik.server.jpegs import FrameServer, JpegCache, Traffic
 from krolik.server.overview import Overviews
 from krolik.server.places import Places
-from krolik.server.tasks import Task, Tasks
-from krolik.video import Video
+from krolik.video import Video, proxy
 
 RECENT = 12
 QUIET_SECONDS = 2.0  # without an edit before pixels are kept
@@ -38,9 +36,9 @@ def identity_of(path: Path) -> str:
 class Opened:
     """An open project with the decoders of its videos."""
 
-    def __init__(self, file: ProjectFile, cache: JpegCache, traffic: Traffic):
+    def __init__(self, file: ProjectFile, cache: JpegCache, traffic: Traffic, drafts: bool = False):
         self.id, self.file, self._cache = identity_of(file.path), file, cache
-        self.overviews, self._traffic = Overviews(file), traffic
+        self.overviews, self._traffic, self.drafts = Overviews(file), traffic, Drafts(file, drafts)
         self._servers: dict[str, FrameServer] = {}
         self._lock = threading.Lock()
         self._to_keep = threading.Event()
@@ -129,9 +127,10 @@ def _opened(path: Path, frames: int) -> Video:
 class Workspace:
     """Everything that the server knows."""
 
-    def __init__(self, roots: Sequence[Path]):
+    def __init__(self, roots: Sequence[Path], drafts: bool = False):
+        """roots: the folders that may be looked into. drafts: whether small trainings start by themselves."""
+        self._drafts = drafts
         self.places = Places(roots)
-        self.tasks = Tasks()
         self._cache, self._traffic = JpegCache(), Traffic()
         self._opened: dict[str, Opened] = {}
         self._lock = threading.RLock()
@@ -143,7 +142,9 @@ class Workspace:
             if identity in self._opened and not self._opened[identity].file.is_there:
                 self._opened.pop(identity).close()  # another file has its name now
             if identity not in self._opened:
-                self._opened[identity] = Opened(ProjectFile.open(path.resolve()), self._cache, self._traffic)
+                self._opened[identity] = Opened(
+                    ProjectFile.open(path.resolve()), self._cache, self._traffic, self._drafts
+                )
             self.places.allow(path.resolve().parent)
         self._remember(path)
         return self._opened[identity]
@@ -173,40 +174,22 @@ class Workspace:
         except KrolikError:
             pass  # a list for comfort: nothing is lost without it
 
-    def select_first(self, opened: Opened) -> Task:
+    def select_first(self, opened: Opened) -> Job:
         """Chooses the first frames of a new project's videos, so that labelling can begin at once."""
+        quotas = {r.id: min(defaults.SELECT_COUNT, r.frames) for r in videos.records(opened.file)}
+        return control.submit(opened.file, "select", {"count": defaults.SELECT_COUNT, "quotas": quotas}, "ui")
 
-        def work(task: Task) -> list:
-            quotas = {r.id: min(defaults.SELECT_COUNT, r.frames) for r in videos.records(opened.file)}
-            return [list(k) for k in select(opened.file, [], Wish(defaults.SELECT_COUNT), quotas, "ui", task)]
-
-        return self.tasks.start(opened.id, "select", work)
-
-    def build_proxy(self, opened: Opened, record: VideoRecord) -> Task | None:
+    def build_proxy(self, opened: Opened, record: VideoRecord) -> Job | None:
         """Starts making the display copy of a video if that pays and it is not there yet."""
         index = videos.frame_index(opened.file, record.id)
         target = opened.proxy_path(record)
-        if index is None or not proxy.wanted(index) or proxy.open_proxy(target, record.frames):
+        if opened.file.read_only or index is None or not proxy.wanted(index) or proxy.open_proxy(target, record.frames):
             return None
-        kind = f"proxy {record.id}"
-        if self.tasks.running(opened.id, kind):
+        document = {"video": record.id}
+        if any(j.kind == "proxy" and j.document == document for j in control.settle(opened.file)):
             return None
-        source = videos.locate(opened.file, record)
-
-        def work(task: Task) -> None:
-            process = proxy.start(source, index, target)
-            started = time.monotonic()
-            assert process.stdin is not None and process.stdout is not None
-            with process.stdin, process.stdout:
-                for line in process.stdout:
-                    done, spent = float(line), time.monotonic() - started
-                    task.progress("", done, record.name, spent / done * (1 - done) if done > 0.02 else None)
-                    if task.cancelled() or opened.closed:
-                        break
-            if process.wait() != 0 and not task.cancelled():
-                raise StorageError("the display copy could not be made", target, code="other")
-
-        return self.tasks.start(opened.id, kind, work)
+        videos.locate(opened.file, record)
+        return control.submit(opened.file, "proxy", document, "ui")
 
     def close(self) -> None:
         for opened in self._opened.values():

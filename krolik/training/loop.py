@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import torch
 
+from krolik.errors import Cancelled
 from krolik.networks.network import Network, Truth
 from krolik.networks.pretrained import body_parameters
-from krolik.poses import State
+from krolik.poses import FrameKey, State
 from krolik.training.batches import Batch, Batches, Item, plain_batches
 from krolik.training.budget import Clock
 from krolik.training.checkpoint import Checkpoint, optimizer_tensors, prefixed, restore_optimizer, under
@@ -26,6 +27,7 @@ EVALUATE_EVERY = 0.04  # of the budget
 PATIENCE = 8  # evaluations without a gain of 1 % before the cool-down begins early
 CHECKPOINT_SECONDS = 20.0
 GRADIENT_LIMIT = 5.0
+WORST = 6  # validation frames that are told of
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,16 @@ class Progress:
     loss: float
     error_px: float
     seconds_left: float
+    worst: Sequence[Misplaced] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Misplaced:
+    """A validation frame with its mean error in pixels and what was decoded, (N, K, 2) in frame pixels."""
+
+    key: FrameKey
+    error_px: float
+    points: np.ndarray
 
 
 class Events(Protocol):
@@ -46,6 +58,7 @@ class Events(Protocol):
     def progress(self, progress: Progress) -> None: ...
     def checkpoint(self, data: bytes) -> None: ...
     def cancelled(self) -> bool: ...
+    def abandoned(self) -> bool: ...
 
 
 @dataclass
@@ -121,18 +134,23 @@ def fit(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoi
         state.restore(resume)
     curve: list[dict[str, float]] = []
     error, evaluated, saved_at = math.nan, _evaluations(clock), time.monotonic()
+    worst: list[Misplaced] = []
     stream = stage.batches.stream(clock.steps)
     try:
         for batch in stream:
             loss = step(state, batch, plan, clock)
             if _evaluations(clock) > evaluated or clock.over:
                 evaluated = _evaluations(clock)
-                error = _evaluate(state, stage, plan)
+                error, worst = _evaluate(state, stage, plan)
                 curve.append({"step": clock.steps, "seconds": clock.seconds, "loss": loss, "error_px": error})
                 if state.since_best >= PATIENCE:
                     clock.finish_from(COOL_DOWN)
                     evaluated, state.since_best = _evaluations(clock), 0
-            events.progress(Progress(stage.name, clock.fraction, clock.steps, loss, error, clock.seconds_left))
+            left = clock.seconds_left
+            events.progress(Progress(stage.name, clock.fraction, clock.steps, loss, error, left, worst))
+            if events.abandoned():
+                events.checkpoint(state.checkpoint(stage.name, clock))
+                raise Cancelled("the training was cancelled", fix="It can be gone on with.", code="cancelled")
             if clock.over or events.cancelled():
                 break
             if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
@@ -209,14 +227,15 @@ def _optimizer(network: Network, plan: Plan) -> torch.optim.Optimizer:
     )
 
 
-def _evaluate(state: _State, stage: Stage, plan: Plan) -> float:
-    """Mean error of the averaged weights on the validation frames; keeps them if they are the best so far."""
+def _evaluate(state: _State, stage: Stage, plan: Plan) -> tuple[float, list[Misplaced]]:
+    """Mean error of the averaged weights on the validation frames, and the worst; keeps them if they are the best."""
     module = state.network.module
     training = {k: v.detach().clone() for k, v in module.state_dict().items()}
     module.load_state_dict(state.average)
     at_once = max(1, plan.batch_size // state.parts.count)
     batches = plain_batches(stage.validation, stage.batches.load, at_once)
-    error = validation_error(state.network, batches, plan.device)
+    misplaced: list[Misplaced] = []
+    error = validation_error(state.network, batches, plan.device, misplaced.append)
     module.load_state_dict(training)
     if error < 0.99 * state.best_error_px:
         state.since_best = 0
@@ -225,20 +244,32 @@ def _evaluate(state: _State, stage: Stage, plan: Plan) -> float:
     if math.isnan(error) or error <= state.best_error_px:  # without validation frames the last is the best
         state.best_error_px = error
         state.best = {k: v.clone() for k, v in state.average.items()}
-    return error
+    return error, sorted(misplaced, key=lambda m: -m.error_px)[:WORST]
 
 
 @torch.inference_mode()
-def validation_error(network: Network, batches: Iterator[tuple[Batch, Sequence[Item]]], device: str) -> float:
-    """Mean distance in frame pixels between labelled points and what is decoded (the nearest of several animals)."""
+def validation_error(
+    network: Network,
+    batches: Iterator[tuple[Batch, Sequence[Item]]],
+    device: str,
+    found: Callable[[Misplaced], object] = lambda _: None,
+) -> float:
+    """Mean distance in frame pixels between labelled points and what is decoded (the nearest of several animals).
+
+    `found` is told of every item that has a labelled point.
+    """
     network.module.eval()
     errors = []
     for batch, items in batches:
         decoded = network.decode(network.outputs(torch.from_numpy(batch.images).to(device))).cpu().numpy()
         for item, poses in zip(items, decoded):
-            found = item.view.inverse(poses[..., :2].astype(np.float64))  # (N', K, 2)
+            decoded_xy = item.view.inverse(poses[..., :2].astype(np.float64))  # (N', K, 2)
+            own = []
             for points, states in zip(item.points, item.states):
-                nearest = np.linalg.norm(found - points, axis=-1).min(axis=0)  # (K,)
-                errors.append(nearest[states >= State.OCCLUDED])
-    found_any = np.concatenate(errors) if errors else np.zeros(0)
-    return float(found_any.mean()) if len(found_any) else math.nan
+                nearest = np.linalg.norm(decoded_xy - points, axis=-1).min(axis=0)  # (K,)
+                own.append(nearest[states >= State.OCCLUDED])
+            errors += own
+            if sum(map(len, own)):
+                found(Misplaced(item.key, float(np.concatenate(own).mean()), decoded_xy))
+    every = np.concatenate(errors) if errors else np.zeros(0)
+    return float(every.mean()) if len(every) else math.nan

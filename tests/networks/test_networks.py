@@ -159,7 +159,8 @@ def test_onnx_equals_torch(name):
     model = with_metadata(to_onnx(network), {"krolik": "да"})
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     assert session.get_modelmeta().custom_metadata_map["krolik"] == "да"
-    (found,) = session.run(None, {"images": images.numpy()})
+    found, rivals = session.run(None, {"images": images.numpy()})
+    assert rivals.shape == found.shape[::2][:1] + found.shape[2:3] and (rivals <= found[:, 0, :, 2] + 1e-6).all()
     with torch.inference_mode():
         expected = network.decode(network.outputs(images)).numpy()
     np.testing.assert_allclose(found[..., 2], expected[..., 2], atol=1e-3)

@@ -21,6 +21,15 @@ from krolik.server.workspace import Workspace
 KEY = "k" * 43
 
 
+def ended(client: httpx.Client, base: str, job: int, seconds: float = 120) -> dict:
+    """A job of a project once it has ended."""
+    end = time.monotonic() + seconds
+    while (found := client.get(f"{base}/jobs/{job}").json())["active"]:
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found
+
+
 @dataclass
 class Live:
     """A server that listens, and a client that may talk to it."""

@@ -1,16 +1,20 @@
 """The picture of a number is the frame of that number, in whatever order and by however many it is asked for."""
 
 import threading
+import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 
+from krolik import jobs as control
+from krolik.actions.adding import add_videos
 from krolik.errors import KrolikError
-from krolik.server import proxy
+from krolik.project import ProjectFile, jobs
 from krolik.server.jpegs import FrameServer, JpegCache, encode
-from krolik.video import Frame, VideoFile, open_video
+from krolik.skeleton import template
+from krolik.video import Frame, VideoFile, open_video, proxy
 from tests.clips import VARIANTS, read_barcode, write_clip
 
 FRAMES = 60
@@ -107,10 +111,8 @@ def test_a_display_copy_has_every_frame_at_its_number(tmp_path):
     with VideoFile(path) as video:
         assert proxy.wanted(video.index)
         target = proxy.place(tmp_path, "some content")
-        process = proxy.start(path, video.index, target)
-        with process.stdin, process.stdout:
-            fractions = [float(line) for line in process.stdout]
-        assert process.wait() == 0 and fractions == sorted(fractions) and fractions
+        fractions = list(proxy.build(path, video.index, target))
+        assert fractions == sorted(fractions) and fractions
     copy = proxy.open_proxy(target, 320)
     assert copy is not None and copy.index.keyframes[:3].tolist() == [0, 10, 20]
     numbers = [0, 319, 150, 149, 7]
@@ -119,16 +121,25 @@ def test_a_display_copy_has_every_frame_at_its_number(tmp_path):
     assert proxy.open_proxy(target, 321) is None and not target.exists()
 
 
-def test_a_display_copy_stops_with_the_server(tmp_path):
+def test_a_display_copy_is_a_job_that_can_be_cancelled_and_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("KROLIK_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "long.mp4"
     write_clip(path, VARIANTS["long-gop"], 2000)
-    with VideoFile(path) as video:
-        process = proxy.start(path, video.index, tmp_path / "copy.mp4")
-        with process.stdout:
-            process.stdout.readline()
-            process.stdin.close()
-        assert process.wait(20) != 0
-    assert [p.name for p in tmp_path.iterdir()] == ["long.mp4"]
+    with ProjectFile.create(tmp_path / "long.krolik", template("rabbit")) as file:
+        (record,) = add_videos(file, [path], "ui")
+        job = control.submit(file, "proxy", {"video": record.id}, "ui")
+        deadline = time.monotonic() + 60
+        while not jobs.get(file, job.id).fraction:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        control.cancel(file, job.id)
+        assert control.wait(file, job.id, 60).status == "cancelled"
+        assert not list((tmp_path / "cache" / "proxies").iterdir())
+        control.resume(file, job.id)
+        assert control.wait(file, job.id, 60).status == "done"
+        copy = proxy.open_proxy(proxy.place(tmp_path / "cache", record.fingerprint), 2000)
+    assert copy is not None
+    copy.close()
 
 
 def test_short_or_quick_videos_need_no_copy(tmp_path):

@@ -18,8 +18,9 @@ from krolik.poses import BLOCK, FrameKey, Predictions, State
 from krolik.project import ProjectFile, history, labels, predictions, runs, videos
 from krolik.rendering.annotated import write_image
 from krolik.server.serve import project_for
+from krolik.skeleton import template
 from tests.clips import VARIANTS, barcode_frame, write_clip
-from tests.server.conftest import Killable
+from tests.server.conftest import Killable, ended
 
 
 def put(points: dict, animal: str = "a") -> dict:
@@ -265,7 +266,7 @@ def test_the_second_tab_hears_of_the_first_one_s_edit(page):
         lines = stream.iter_lines()
         page.edit(9, put({0: (3, 1, 1)}))
         found = [x for x in (next(lines) for _ in range(5)) if x and not x.startswith(":")]
-    assert found[0] == f"id: {revision + 1}" and found[1] == "event: change"
+    assert found[0] == f"id: {revision + 1}.0" and found[1] == "event: change"
     assert json.loads(found[2].removeprefix("data: ")) == {
         "revision": revision + 1, "touched": [["frame", f"{page.video}/9"]]}  # fmt: skip
 
@@ -288,18 +289,16 @@ def test_a_change_by_the_command_line_is_heard_too(page, project):
 
 
 def test_frames_are_selected_in_the_background_and_the_work_can_be_stopped(page):
-    task = page.client.post(f"{page.base}/select", json={"count": 7, "strategy": "diverse"}).json()
-    deadline = time.monotonic() + 20
-    while page.get("").json()["tasks"][-1]["status"] == "running" and time.monotonic() < deadline:
-        time.sleep(0.05)
+    job = page.client.post(f"{page.base}/select", json={"count": 7, "strategy": "diverse"}).json()
+    done = ended(page.client, page.base, job["id"])
+    assert done["status"] == "done"
     assert len(page.get("/overview").json()["lanes"][page.video]["selected"]) == 7
-    assert page.client.request("DELETE", f"{page.base}/tasks/{task['id']}", json={}).status_code == 200
-    assert page.client.request("DELETE", f"{page.base}/tasks/none", json={}).json()["code"] == "no-task"
+    assert page.client.post(f"{page.base}/jobs/{job['id']}/cancel", json={}).json()["code"] == "no-task"
+    assert page.client.post(f"{page.base}/jobs/99/cancel", json={}).json()["code"] == "no-job"
     refused = page.client.post(f"{page.base}/select", json={"count": 5, "strategy": "magic"})
     assert refused.status_code == 400
-    page.client.post(f"{page.base}/select", json={"count": 500, "strategy": "uniform"})
-    while (last := page.get("").json()["tasks"][-1])["status"] == "running":
-        time.sleep(0.05)
+    job = page.client.post(f"{page.base}/select", json={"count": 500, "strategy": "uniform"}).json()
+    last = ended(page.client, page.base, job["id"])
     assert last["error"]["code"] == "too-few-free" and last["error"]["values"]["free"] == "53"
 
 
@@ -375,9 +374,16 @@ def test_two_videos_of_one_name_are_kept_apart(page, project):
         v["frames"]: lanes[v["id"]]["labelled"] for v in (first, second)} == {60: [3], 20: []}  # fmt: skip
 
 
+ABOUT = {"model": "m", "start": 0, "skeleton": template("rabbit").to_json()}
+
+
 def test_predictions_come_as_proposals(page, live, project):
     file = live.workspace.open(project).file
-    run = runs.start(file, "predict", {"video": page.video, "model": "m", "start": 0, "stop": 60})
+    run = runs.start(
+        file,
+        "predict",
+        {"video": page.video, "model": "m", "start": 0, "stop": 60, "skeleton": template("rabbit").to_json()},
+    )
     xy = np.full((60, 1, 8, 2), np.nan, np.float32)
     xy[:, 0, 0] = (5.5, 6.25)
     predictions.store(
@@ -403,7 +409,11 @@ def test_a_million_predicted_frames_slow_no_click(page, live, project):
         return min(times)
 
     without = click_seconds()
-    run = runs.start(file, "predict", {"video": page.video, "model": "m", "start": 0, "stop": 10**6})
+    run = runs.start(
+        file,
+        "predict",
+        {"video": page.video, "model": "m", "start": 0, "stop": 10**6, "skeleton": template("rabbit").to_json()},
+    )
     block = Predictions(
         0, np.zeros((BLOCK, 1, 8, 2), np.float32), np.ones((BLOCK, 1, 8), np.float32), np.ones(BLOCK, bool)
     )

@@ -10,6 +10,7 @@ from krolik.project import ProjectFile
 from krolik.server.places import Places
 from krolik.skeleton import template
 from tests.clips import VARIANTS, write_clip
+from tests.server.conftest import ended
 
 
 @pytest.fixture
@@ -84,10 +85,9 @@ def test_a_project_is_made_beside_its_video_and_opened_the_next_time(live, tmp_p
     again = live.client.post("/api/projects", json={"videos": [entry["id"]]}).json()
     assert again == {"id": made["id"], "existed": True}
     assert live.client.get("/api/start").json()["recent"][0]["id"] == made["id"]
-    while (task := live.client.get(f"/api/projects/{made['id']}").json()["tasks"][-1])["status"] == "running":
-        time.sleep(0.05)
+    job = ended(live.client, f"/api/projects/{made['id']}", 1)
     (lanes,) = live.client.get(f"/api/projects/{made['id']}/overview").json()["lanes"].values()
-    assert task["status"] == "done" and len(lanes["selected"]) == 20  # labelling can begin at once
+    assert job["status"] == "done" and len(lanes["selected"]) == 20  # labelling can begin at once
 
 
 @pytest.mark.parametrize("body, code", [
@@ -185,8 +185,7 @@ def test_a_project_that_was_deleted_and_made_again_is_the_new_one(live, tmp_path
     for _ in range(2):
         ids.append(live.client.post("/api/projects", json={"videos": [entry["id"]]}).json()["id"])
         base = f"/api/projects/{ids[-1]}"
-        while live.client.get(base).json()["tasks"][-1]["status"] == "running":
-            time.sleep(0.05)
+        assert ended(live.client, base, 1)["status"] == "done"
         video = live.client.get(base).json()["videos"][0]["id"]
         body = {"operation": f"o{len(ids)}", "operations": [{"kind": "empty"}]}
         assert live.client.post(f"{base}/videos/{video}/labels/{len(ids)}", json=body).status_code == 200

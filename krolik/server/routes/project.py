@@ -1,51 +1,51 @@
-"""A project: what it holds, its skeleton, its history, automatic selection, and what happens in it."""
+"""A project: what it holds, its skeleton, its history, and what happens in it."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
-from krolik.actions import selecting, skeletons
+from krolik import jobs as control
+from krolik.actions import skeletons
 from krolik.actions.adding import add_videos
-from krolik.errors import KrolikError, NotFound
-from krolik.project import history, labels, models, videos
+from krolik.errors import KrolikError
+from krolik.project import history, jobs, labels, models, videos
 from krolik.project.history import Logged
-from krolik.sampling import Wish
 from krolik.server.messages import (
     NothingMessage,
-    SelectMessage,
     SkeletonMessage,
     SkeletonValue,
+    SwitchMessage,
     TemplateMessage,
     VideosMessage,
 )
+from krolik.server.overview import newest_predictions
 from krolik.server.routes.context import Project, Work
-from krolik.server.tasks import Task
+from krolik.server.stream import job_json, stream
 from krolik.server.workspace import Opened
 from krolik.skeleton import template
 
 router = APIRouter(prefix="/api/projects/{project}")
 MOST_CHANGES = 200  # of the history in one answer
-LOOK_SECONDS = 0.15  # how often changes by other programs are looked for
-BEAT_SECONDS = 15.0  # how often a silent stream shows that it lives
+SHOWN_JOBS = 30
 
 
 @router.get("")
-def snapshot(opened: Project, work: Work) -> dict:
+def snapshot(opened: Project) -> dict:
     """Everything but labels and pixels."""
     file = opened.file
+    event = jobs.last_event(file)  # read first: what is below is this new, or newer
+    if not file.read_only:
+        control.settle(file)
     return {
         "id": opened.id, "name": file.path.stem, "path": str(file.path), "read_only": file.read_only,
         "revision": history.revision(file), "skeleton": labels.skeleton(file).to_json(),
         "next_keypoint": labels.next_keypoint(file), "videos": [_video(opened, r) for r in videos.records(file)],
         "undo": _logged(history.next_undo(file)), "redo": _logged(history.next_redo(file)),
-        "models": len(models.every(file)), "tasks": [t.to_json() for t in work.tasks.of(opened.id)],
+        "models": len(models.every(file)), "event": event, "jobs": [job_json(j) for j in jobs.every(file, SHOWN_JOBS)],
+        "predictions": len(newest_predictions(file)), "background": opened.drafts.on,
     }  # fmt: skip
 
 
@@ -131,61 +131,14 @@ def add(message: VideosMessage, opened: Project, work: Work) -> list[str]:
     return [r.id for r in add_videos(opened.file, paths, "ui")]
 
 
-@router.post("/select")
-def select(message: SelectMessage, opened: Project, work: Work) -> dict:
-    """Starts an automatic selection; the stream of events tells how far it is."""
-    wish = Wish(message.count, message.strategy, *selecting.parse_range(message.range), message.seed)
-    names = list(message.videos)
-    for name in [*names, *message.quotas]:
-        videos.record(opened.file, name)
-
-    def run(task: Task) -> list:
-        return [list(k) for k in selecting.select(opened.file, names, wish, message.quotas, "ui", task)]
-
-    return work.tasks.start(opened.id, "select", run).to_json()
-
-
-@router.delete("/tasks/{task}")
-def cancel(task: str, opened: Project, work: Work) -> dict:
-    found = work.tasks.get(task)
-    if found is None or found.project != opened.id:
-        raise NotFound("no such task", task, code="no-task")
-    found.stop.set()
-    return found.to_json()
+@router.post("/background")
+def background(message: SwitchMessage, opened: Project) -> dict:
+    """Whether small trainings start by themselves while labels are made."""
+    opened.drafts.switch(message.on)
+    return {"on": message.on}
 
 
 @router.get("/events")
-async def events(request: Request, opened: Project, work: Work, since: int = 0) -> StreamingResponse:
-    """Server-sent events: `change` with what was set since the last one, `task` with the progress of background work.
-
-    The id of an event is the revision, so that a browser that was away hears what it has missed.
-    """
-    last = request.headers.get("last-event-id", "")
-    start = int(last) if last.isdecimal() and len(last) < 16 else since
-    return StreamingResponse(_stream(request, opened, work, start), media_type="text/event-stream")
-
-
-async def _stream(request: Request, opened: Opened, work: Work, revision: int) -> AsyncIterator[str]:
-    told: dict[str, int] = {}
-    silent = BEAT_SECONDS
-    while not opened.closed and not await request.is_disconnected():
-        now, touched = await to_thread.run_sync(_changes, opened, revision)
-        if now != revision:
-            revision = now
-            yield f"id: {now}\nevent: change\ndata: {json.dumps({'revision': now, 'touched': touched})}\n\n"
-            silent = 0.0
-        for task in work.tasks.of(opened.id):
-            if told.get(task.id) != task.version:
-                told[task.id] = task.version
-                yield f"event: task\ndata: {json.dumps(task.to_json())}\n\n"
-                silent = 0.0
-        if silent >= BEAT_SECONDS:
-            yield ": alive\n\n"
-            silent = 0.0
-        await asyncio.sleep(LOOK_SECONDS)
-        silent += LOOK_SECONDS
-
-
-def _changes(opened: Opened, revision: int) -> tuple[int, list]:
-    now = history.revision(opened.file)
-    return now, ([list(t) for t in history.since(opened.file, revision)[:1000]] if now > revision else [])
+async def events(request: Request, opened: Project, since: int = 0, event: int = 0) -> StreamingResponse:
+    """Server-sent events: `change` with what was set, `job` with the state of one, `said` with what one said."""
+    return StreamingResponse(stream(request, opened, since, event), media_type="text/event-stream")

@@ -18,9 +18,9 @@ from krolik.poses import FrameKey
 from krolik.project import history, labels, selection, videos
 from krolik.server.jpegs import encode
 from krolik.server.messages import LabelMessage, MarkMessage, NothingMessage, RelinkMessage
-from krolik.server.overview import ghosts, newest_predictions, with_ids
+from krolik.server.overview import ghost_sources, ghosts, with_ids
 from krolik.server.routes.context import Project, VideoOf, Work
-from krolik.server.tasks import error_json
+from krolik.server.stream import job_json
 from krolik.server.workspace import Opened
 from krolik.video import Frame
 from krolik.video.images import decode_image
@@ -62,7 +62,7 @@ async def picture(
     except KrolikError as error:
         kept = await to_thread.run_sync(_kept, opened, FrameKey(video.id, frame), width)
         if kept is None:
-            return JSONResponse(error_json(error), error.http_status)
+            return JSONResponse(error.to_json(), error.http_status)
         jpeg = kept
     finally:
         if not waiting.done():
@@ -88,12 +88,12 @@ def stretch(
     stop = min(stop, start + MOST_FRAMES, video.frames)
     file = opened.file
     revision = history.revision(file)  # read first: the labels below are this new, or newer
-    bones, run = labels.skeleton(file), newest_predictions(file).get(video.id)
+    sources = ghost_sources(file, video.id, labels.skeleton(file))
     documents = {k.index: with_ids(t) for k, t in labels.documents(file, video.id, start, stop).items()}
     predicted = {}
-    if run is not None:
-        found = {i: ghosts(file, run, FrameKey(video.id, i), bones) for i in range(start, stop) if i not in documents}
-        predicted = {i: animals for i, animals in found.items() if animals}
+    if sources:
+        keys = [FrameKey(video.id, i) for i in range(start, stop) if i not in documents]
+        predicted = {k.index: animals for k in keys if (animals := ghosts(file, sources, k))}
     return {"revision": revision, "start": start, "stop": stop, "frames": documents, "predicted": predicted}
 
 
@@ -119,6 +119,7 @@ def edit(frame: int, message: LabelMessage, opened: Project, video: VideoOf) -> 
     operations = [o.operation() for o in message.operations]
     document = label(opened.file, FrameKey(video.id, frame), operations, "ui", message.operation)
     opened.keep_pixels()
+    opened.drafts.consider()
     return {"revision": history.revision(opened.file), "document": None if document is None else with_ids(document)}
 
 
@@ -150,5 +151,5 @@ def relink(message: RelinkMessage, opened: Project, video: VideoOf, work: Work) 
 @router.post("/proxy")
 def proxy(message: NothingMessage, opened: Project, video: VideoOf, work: Work) -> dict:
     """Has the display copy made, if this video needs one; the stream of events tells how far it is."""
-    task = work.build_proxy(opened, video)
-    return {"task": task.to_json() if task else None, "ready": opened.proxy_frames(video) is not None}
+    job = work.build_proxy(opened, video)
+    return {"job": job_json(job) if job else None, "ready": opened.proxy_frames(video) is not None}

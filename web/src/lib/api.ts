@@ -9,7 +9,8 @@ export interface Video {
 export interface Change { id: number; title: string; source: string; at: number; kind?: "edit" | "undo" | "redo"; about?: [string, string, number] | null }
 export interface Snapshot {
   id: string; name: string; path: string; read_only: boolean; revision: number; skeleton: Skeleton;
-  next_keypoint: number; videos: Video[]; undo: Change | null; redo: Change | null; models: number; tasks: Task[];
+  next_keypoint: number; videos: Video[]; undo: Change | null; redo: Change | null; models: number;
+  predictions: number; background: boolean; event: number; jobs: Job[];
 }
 /** [state] or [state, x, y]; state 1 absent, 2 occluded, 3 visible; pixels of the full frame. */
 export type Point = [number] | [number, number, number];
@@ -20,11 +21,43 @@ export interface Stretch {
   revision: number; start: number; stop: number;
   frames: Record<string, Document>; predicted: Record<string, Ghost[]>;
 }
-export interface Lanes { labelled: number[]; selected: number[]; predicted: [number, number][]; problems: [number, string][] }
+/** Why a frame is suggested: what shows it, how strongly, at which keypoint (its id), and a number to say of it. */
+export interface Reason { kind: string; severity: number; value: number; keypoint: number | null }
+export interface Suggested { rank: number; score: number; reasons: Reason[] }
+export interface Lanes {
+  labelled: number[]; selected: number[]; predicted: [number, number][]; problems: [number, string][];
+  suggested: Record<string, Suggested>;
+}
 export interface Overview { revision: number; lanes: Record<string, Lanes>; counts: Record<string, number[]>; animals: number }
-export interface Task {
-  id: string; project: string; kind: string; status: "running" | "done" | "failed" | "cancelled"; text: string;
-  fraction: number; seconds_left: number | null; result: unknown; error: Problem | null;
+export type JobStatus = "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
+export interface Job {
+  id: number; kind: string; status: JobStatus; active: boolean; source: string; document: Record<string, unknown>;
+  created: number; started: number | null; updated: number; wish: "" | "stop" | "cancel"; fraction: number; text: string;
+  seconds_left: number | null; result: Record<string, unknown>; files: string[]; error: Problem | null;
+}
+/** A frame of the validation, with what the network says of it: animals × keypoints × (x, y). */
+export interface Worst { video: string; frame: number; error_px: number; points: [number, number][][] }
+export interface Said {
+  id: number; job: number; at: number; kind: "note" | "curve"; text?: string;
+  stage?: string; title?: string; steps?: number; fraction?: number; loss?: number; error_px?: number; worst?: Worst[];
+}
+export interface Errors { n: number; mean_error_px: number | null }
+export interface Model {
+  name: string; created: number; split: string; train: number; validation: number; steps: number; seconds: number;
+  tests: Record<string, Errors & { keypoints: Record<string, Errors> }>; validation_error_px: number | null;
+  curve: { step: number; seconds: number; loss: number; error_px: number | null }[];
+  decisions: [string, unknown, string][]; findings: { what: string; fix: string }[]; began_from: string | null;
+  cross_validation: (Errors & { folds: number }) | null; keypoints: string[];
+}
+export interface Run {
+  id: number; model: string; status: string; created: number; ranges: [number, number][]; skeleton: Skeleton; undecodable: number;
+}
+/** [x, y, score] by keypoint of the run's skeleton; null where there is no point. */
+export type Pose = ([number, number, number] | null)[];
+export interface Smoothing { method: string; frames: number; fill: number; threshold: number }
+export interface Curves {
+  width: number; animals: number; names: string[];
+  score: (number | null)[][]; x: (number | null)[][]; y: (number | null)[][];
 }
 export interface Problem { code: string; message: string; values: Record<string, string> }
 export interface Entry { id: string; name: string; kind: "folder" | "images" | "video" | "project"; size: number }

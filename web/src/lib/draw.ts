@@ -191,3 +191,35 @@ export function hit(animals: Animal[], ghosts: Ghost[], view: View, at: Place, r
   for (const ghost of ghosts) for (const [id, [x, y]] of Object.entries(ghost)) look(null, ghost, Number(id), [x, y]);
   return best;
 }
+
+/** A predicted pose: its points by the position of the keypoint; null or NaN where there is none. */
+export function drawPose(context: CanvasRenderingContext2D, points: readonly (readonly number[] | null)[], skeleton: Skeleton,
+                         view: View, radius = RADIUS) {
+  const places = new Map<number, Place>();
+  skeleton.keypoints.forEach(({ id }, i) => {
+    const point = points[i];
+    if (point && Number.isFinite(point[0]) && Number.isFinite(point[1])) places.set(id, toScreen(view, point[0]!, point[1]!));
+  });
+  context.lineCap = "round";
+  for (const [a, b] of skeleton.edges) {
+    const [from, to] = [places.get(a), places.get(b)];
+    if (!from || !to) continue;
+    context.beginPath();
+    context.moveTo(...from);
+    context.lineTo(...to);
+    context.strokeStyle = "#ffffffc0";
+    context.lineWidth = radius / 3;
+    context.stroke();
+  }
+  const side = sides(skeleton);
+  for (const { id, color } of skeleton.keypoints) {
+    const place = places.get(id);
+    if (!place) continue;
+    shape(context, side[id] ?? "middle", place, radius);
+    context.strokeStyle = "#000000c0";
+    context.lineWidth = 1.5;
+    context.stroke();
+    context.fillStyle = color;
+    context.fill();
+  }
+}

@@ -188,11 +188,21 @@ export class Labelling {
   /** The next or previous frame of the work queue, also in other videos; null when nothing waits. */
   queued(direction: 1 | -1): { video: string; frame: number } | null {
     const queue = this.project.queue;
+    if (queue.some((q) => q.suggested)) return this.ranked(queue, direction);
     const order = (v: string, f: number) => this.project.snapshot.videos.findIndex((x) => x.id === v) * 2 ** 40 + f;
     const here = order(this.video.id, this.player.wanted);
     const sorted = direction === 1 ? queue : [...queue].reverse();
     return sorted.find((q) => direction * (order(q.video, q.frame) - here) > 0)
       ?? sorted.find((q) => order(q.video, q.frame) !== here) ?? null;
+  }
+
+  /** In a queue by rank: the neighbour of the frame on the screen, or the first if that is not in it. */
+  private ranked(queue: { video: string; frame: number }[], direction: 1 | -1) {
+    const here = queue.findIndex((q) => q.video === this.video.id && q.frame === this.player.wanted);
+    const others = queue.filter((_, i) => i !== here);
+    if (here < 0) return (direction === 1 ? others[0] : others.at(-1)) ?? null;
+    return queue[(here + direction + queue.length) % queue.length] === queue[here] ? null
+      : queue[(here + direction + queue.length) % queue.length]!;
   }
 
   /** The nearest labelled frame in a direction. */

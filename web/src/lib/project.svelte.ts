@@ -1,5 +1,5 @@
 // An open project: its snapshot and overview, kept up to date by the stream of events.
-import { call, Refused, type Overview, type Skeleton, type Snapshot, type Task, type Video } from "./api";
+import { call, Refused, type Job, type Overview, type Said, type Skeleton, type Snapshot, type Suggested, type Video } from "./api";
 import { listen } from "./events";
 import { said, t } from "./i18n.svelte";
 import { complain, say } from "./toasts.svelte";
@@ -11,13 +11,17 @@ export function named(kind: string, subject: string, count: number): string {
 }
 const about = (touched: [string, string][]) => (touched[0] ? named(...touched[0], touched.length) : "");
 
+export interface Waiting { video: string; frame: number; suggested: Suggested | null }
+
 export class Project {
   snapshot = $state.raw<Snapshot>(null!);
   overview = $state.raw<Overview>(null!);
-  tasks = $state<Record<string, Task>>({});
+  jobs = $state<Record<number, Job>>({});
+  /** What the jobs that are watched have said, by job. */
+  said = $state<Record<number, Said[]>>({});
   /** Called with the frames of each change that this or another page has made. */
   onTouched: ((touched: [string, string][], revision: number) => void) | null = null;
-  onTaskDone: ((task: Task) => void) | null = null;
+  private listeners = new Set<(job: Job) => void>();
   private stop = () => {};
   private refreshing: Promise<void> | null = null;
   private stale = false;
@@ -30,27 +34,78 @@ export class Project {
       call<Snapshot>("GET", `/api/projects/${id}`),
       call<Overview>("GET", `/api/projects/${id}/overview`),
     ]);
-    for (const task of project.snapshot.tasks) project.tasks[task.id] = task;
-    project.stop = listen(id, project.snapshot.revision, {
+    for (const job of project.snapshot.jobs) project.jobs[job.id] = job;
+    project.stop = listen(id, project.snapshot.revision, project.snapshot.event, {
       change: ({ touched, revision }) => {
         void project.refresh();
         project.onTouched?.(touched, revision);
       },
-      task: (task) => project.told(task),
+      job: (job) => project.told(job),
+      said: (said) => { if (project.said[said.job]) project.said[said.job]!.push(said); },
     });
     return project;
   }
 
-  private told(task: Task) {
-    const before = this.tasks[task.id];
-    this.tasks[task.id] = task;
-    if (before?.status === task.status) return;
-    if (task.status === "failed" && task.error) say(said(task.error), "error");
-    if (task.status === "done") this.onTaskDone?.(task);
+  private told(job: Job) {
+    const before = this.jobs[job.id];
+    if (before && before.updated > job.updated) return;
+    this.jobs[job.id] = job;
+    if (before?.status === job.status || job.active) return;
+    if (job.status === "failed" && job.error) say(said(job.error), "error");
+    if (job.status === "interrupted") say(t("job.interrupted", { what: t(`job.${job.kind}`) }), "error");
+    void this.refresh();
+    for (const listener of this.listeners) listener(job);
   }
 
-  get running(): Task[] {
-    return Object.values(this.tasks).filter((task) => task.status === "running");
+  /** Has something called with every job that has ended; returns how to stop that. */
+  onEnded(listener: (job: Job) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Jobs that wait or run, oldest first. */
+  get running(): Job[] {
+    return Object.values(this.jobs).filter((job) => job.active);
+  }
+
+  /** The jobs of some kinds, newest first. */
+  jobsOf(...kinds: string[]): Job[] {
+    return Object.values(this.jobs).filter((job) => kinds.includes(job.kind)).sort((a, b) => b.id - a.id);
+  }
+
+  /** Fetches what a job has said so far and goes on listening to it. */
+  async watch(id: number) {
+    if (this.said[id]) return;
+    this.said[id] = [];
+    try {
+      const { said: before, ...job } = await call<Job & { said: Said[] }>("GET", `/api/projects/${this.id}/jobs/${id}`);
+      const last = before.at(-1)?.id ?? 0;
+      this.said[id] = [...before, ...(this.said[id] ?? []).filter((s) => s.id > last)];
+      this.told(job);
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  /** Starts a job; null when it was refused, which is then said. */
+  async start(what: string, body: unknown = {}): Promise<Job | null> {
+    try {
+      const job = await call<Job>("POST", `/api/projects/${this.id}/${what}`, body);
+      if (!this.jobs[job.id]) this.jobs[job.id] = job;
+      return job;
+    } catch (error) {
+      complain(error);
+      return null;
+    }
+  }
+
+  /** Stops, cancels or goes on with a job. */
+  async ask(job: Job, verb: "stop" | "cancel" | "resume") {
+    try {
+      this.told(await call<Job>("POST", `/api/projects/${this.id}/jobs/${job.id}/${verb}`));
+    } catch (error) {
+      complain(error);
+    }
   }
 
   get skeleton(): Skeleton {
@@ -109,14 +164,17 @@ export class Project {
     }
   }
 
-  /** What waits to be labelled: selected frames that have no labels, by video and number. */
-  get queue(): { video: string; frame: number }[] {
-    return this.snapshot.videos.flatMap(({ id }) => {
+  /** What waits to be labelled: first what a model is in doubt about, by rank; then by video and number. */
+  get queue(): Waiting[] {
+    const waiting = this.snapshot.videos.flatMap(({ id }) => {
       const lanes = this.overview.lanes[id];
       if (!lanes) return [];
       const labelled = new Set(lanes.labelled);
-      return lanes.selected.filter((frame) => !labelled.has(frame)).map((frame) => ({ video: id, frame }));
+      return lanes.selected.filter((frame) => !labelled.has(frame))
+        .map((frame) => ({ video: id, frame, suggested: lanes.suggested[frame] ?? null }));
     });
+    const rank = (w: Waiting) => w.suggested?.rank ?? Infinity;
+    return waiting.some((w) => w.suggested) ? waiting.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b))) : waiting;
   }
 
   get labelledCount(): number {

@@ -7,10 +7,6 @@ picture per frame of the original, in its order, or it is thrown away.
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -18,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from krolik.files import discard, replacing
-from krolik.video import VideoFile, VideoIndex
-from krolik.video.index import build_index
+from krolik.video.index import VideoIndex, build_index
+from krolik.video.reader import VideoFile
 
 LONGEST_GROUP = 30  # frames between keyframes that are quick enough as they are
 SHORTEST = 300  # frames of a video that is worth a proxy
@@ -80,16 +76,6 @@ def build(source: Path, index: VideoIndex, target: Path) -> Iterator[float]:
         discard(target)
 
 
-def _lower_priority() -> None:
-    if sys.platform == "win32":
-        import ctypes
-
-        below_normal = 0x4000
-        ctypes.windll.kernel32.SetPriorityClass(ctypes.windll.kernel32.GetCurrentProcess(), below_normal)
-    else:
-        os.nice(15)
-
-
 def make_room(folder: Path) -> None:
     """Removes the proxies that were not used for longest when they take too much of the disk."""
     if not folder.is_dir():
@@ -101,38 +87,3 @@ def make_room(folder: Path) -> None:
             return
         total -= path.stat().st_size
         discard(path)
-
-
-def start(source: Path, index: VideoIndex, target: Path) -> subprocess.Popen[bytes]:
-    """The process that makes the proxy; it prints the fraction that is done, line by line.
-
-    It ends when its input is closed, so it does not outlive the server.
-    """
-    command = [sys.executable, "-m", __name__, str(source), str(target)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    known = index.to_bytes()
-    process.stdin.write(len(known).to_bytes(8, "big") + known)
-    process.stdin.flush()
-    return process
-
-
-def main(source: str, target: str) -> None:
-    """What the process does: the index comes by its input."""
-    _lower_priority()
-    index = VideoIndex.from_bytes(sys.stdin.buffer.read(int.from_bytes(sys.stdin.buffer.read(8), "big")))
-
-    def watch() -> None:
-        while os.read(0, 1):  # past Python's buffer, which a thread may not hold when the program ends
-            pass
-        discard(*Path(target).parent.glob(f".{Path(target).name}.{os.getpid()}.part"))
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    for number, fraction in enumerate(build(Path(source), index, Path(target))):
-        if number % 20 == 0:
-            print(f"{fraction:.4f}", flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,24 +1,16 @@
-"""The verbs. The command of the same name, and the button of the same name, call these and nothing else.
-
->>> import krolik
->>> project = krolik.open("rabbits.krolik")
->>> model = project.train(budget="5m")
->>> project.evaluate().metrics.overall.mean_error_px
->>> project.predict("rabbits.mp4")
->>> project.render("rabbits.mp4", out="annotated.mp4")
-"""
+"""An open project: its methods are the verbs that need one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from krolik import defaults
-from krolik.errors import InvalidSetting
-from krolik.poses import FrameKey, Labels, State
+from krolik.api.arguments import PathLike, import_wishes, many, parse_skeleton, parsed_smoothing, silent
+from krolik.poses import FrameKey, Labels
 from krolik.project import ProjectFile, history, labels, models, selection
-from krolik.skeleton import Skeleton, template
+from krolik.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from krolik.actions.evaluating import Evaluation
@@ -29,114 +21,15 @@ if TYPE_CHECKING:
     from krolik.actions.planning import Preparation
     from krolik.actions.predicting import PredictionReport
     from krolik.actions.reporter import Reporter
-    from krolik.actions.running import RunReport
+    from krolik.actions.suggesting import Suggestion
+    from krolik.inference.smoothing import Smoothing
     from krolik.project.history import Logged
+    from krolik.project.jobs import Job
     from krolik.project.models import ModelRecord
     from krolik.project.videos import VideoRecord
     from krolik.rendering.overlay import Style
-    from krolik.training.plan import Settings
 
-PathLike = str | Path
-
-
-def _silent() -> Reporter:
-    from krolik.actions.reporter import Silent
-
-    return Silent()
-
-
-def _many(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
-    return [paths] if isinstance(paths, (str, Path)) else list(paths)
-
-
-def new(
-    path: PathLike, videos: PathLike | Sequence[PathLike] = (), skeleton: str | Skeleton = defaults.SKELETON
-) -> Project:
-    """Makes a project file, with videos if some are given.
-
-    skeleton: a Skeleton, the name of a template (rabbit, mouse, quadruped, fly), or names separated by commas.
-    Raises InvalidSetting when the file exists, NotFound, InvalidFile for a video.
-    """
-    from krolik.actions.adding import expand
-
-    paths = expand(_many(videos))
-    project = Project(ProjectFile.create(path, parse_skeleton(skeleton)))
-    try:
-        project.add(paths)
-    except BaseException:
-        project.close()
-        Path(path).unlink()
-        raise
-    return project
-
-
-def _wishes(network: str, budget: str, seed: int, settings: Mapping[str, object]) -> Settings:
-    """What the user wishes of a training. Raises InvalidSetting for an unknown setting."""
-    from krolik.training.budget import Budget
-    from krolik.training.plan import Settings
-
-    try:
-        return Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
-    except TypeError as error:
-        raise InvalidSetting(f"no such setting ({error})", "train") from error
-
-
-def _import_wishes(missing: str, unconfirmed: bool):
-    from krolik.formats.imported import Wishes
-
-    states = {"unknown": State.UNKNOWN, "absent": State.ABSENT}
-    if missing not in states:
-        raise InvalidSetting(f"{missing!r} is not a state", "--missing", "Say unknown or absent.")
-    return Wishes(states[missing], unconfirmed)
-
-
-def inspect(
-    source: PathLike,
-    missing: str = defaults.MISSING,
-    form: str | None = None,
-    videos: PathLike | Sequence[PathLike] = (),
-    unconfirmed: bool = False,
-) -> ImportReport:
-    """What a file of labels or predictions holds, without importing it; arguments as of Project.import_labels.
-
-    Raises NotFound, InvalidFile, InvalidSetting.
-    """
-    from krolik.actions.importing import inspect
-
-    return inspect(Path(source), _import_wishes(missing, unconfirmed), form, [Path(p) for p in _many(videos)])
-
-
-def convert(
-    source: PathLike,
-    to: str,
-    out: PathLike,
-    what: str | None = None,
-    missing: str = defaults.MISSING,
-    form: str | None = None,
-    videos: PathLike | Sequence[PathLike] = (),
-    unconfirmed: bool = False,
-) -> ExportReport:
-    """From one format to another without a project. The report says what the new format cannot hold.
-
-    what: "labels" or "predictions", where the source has both; the others as of Project.import_labels.
-    Raises NotFound, InvalidFile, InvalidSetting, InvalidLabels, StorageError.
-    """
-    from krolik.actions.converting import convert
-
-    wishes = _import_wishes(missing, unconfirmed)
-    return convert(Path(source), to, Path(out), wishes, form, [Path(p) for p in _many(videos)], what)
-
-
-def parse_skeleton(wish: str | Skeleton) -> Skeleton:
-    """A skeleton from a template's name or from keypoint names separated by commas. Raises NotFound, InvalidLabels."""
-    if isinstance(wish, Skeleton):
-        return wish
-    return Skeleton.of([n.strip() for n in wish.split(",")]) if "," in wish else template(wish)
-
-
-def open(path: PathLike) -> Project:
-    """Opens a project file. Raises NotFound, InvalidProject, StorageError."""
-    return Project(ProjectFile.open(path))
+Result = TypeVar("Result")
 
 
 class Project:
@@ -175,7 +68,7 @@ class Project:
         """Adds videos or image folders; those that it has already stay as they are. Raises NotFound, InvalidFile."""
         from krolik.actions.adding import add_videos, expand
 
-        return add_videos(self.file, expand(_many(videos)), "api")
+        return add_videos(self.file, expand(many(videos)), "api")
 
     def relink(self, path: PathLike) -> VideoRecord:
         """Tells the project where one of its videos lies now. Raises NotFound, InvalidFile."""
@@ -205,7 +98,24 @@ class Project:
 
         names = [videos] if isinstance(videos, str) else list(videos)
         wish = Wish(count, strategy, *parse_range(frames), seed)
-        return select(self.file, names, wish, quotas or {}, "api", reporter or _silent())
+        return select(self.file, names, wish, quotas or {}, "api", reporter or silent())
+
+    def suggest(
+        self,
+        videos: str | Sequence[str] = (),
+        count: int = defaults.SUGGEST_COUNT,
+        model: str | None = None,
+        reporter: Reporter | None = None,
+    ) -> list[Suggestion]:
+        """Selects the frames of the videos (default: of all) whose labels would help a model most, each with reasons.
+
+        Test frames are not looked at, labelled and selected ones not suggested again. model: default the newest.
+        Raises NotFound, InvalidSetting, Conflict when the skeleton has changed since the model was trained.
+        """
+        from krolik.actions.suggesting import suggest
+
+        names = [str(v) for v in many(videos)]
+        return suggest(self.file, names, count, model, "api", reporter or silent())
 
     def mark(self, video: str, frames: str | Sequence[int]) -> list[FrameKey]:
         """Selects frames by number: a list, or text as "3,10-20,100-200:25" (ends included). Raises NotFound."""
@@ -263,9 +173,9 @@ class Project:
         """
         from krolik.actions.importing import import_file
 
-        places = [Path(p) for p in _many(videos)]
+        places = [Path(p) for p in many(videos)]
         return import_file(
-            self.file, Path(source), _import_wishes(missing, unconfirmed), reporter or _silent(), form, places
+            self.file, Path(source), import_wishes(missing, unconfirmed), reporter or silent(), form, places
         )
 
     def split(self, rule: str = defaults.SPLIT, name: str | None = None) -> dict[FrameKey, str]:
@@ -291,9 +201,9 @@ class Project:
 
         `plan.rows()` of the result has the decisions, `findings` what was found. Raises as `train` does.
         """
-        from krolik.actions.planning import prepare
+        from krolik.actions.planning import prepare, wishes
 
-        return prepare(self.file, _wishes(network, budget, seed, settings), split, reporter or _silent())
+        return prepare(self.file, wishes(network, budget, seed, **settings), split, reporter or silent())
 
     def train(
         self,
@@ -319,13 +229,19 @@ class Project:
         Raises InvalidLabels, InvalidSetting, NotFound, StorageError.
         """
         from krolik.actions import training
+        from krolik.actions.planning import wishes
 
-        if resume:
-            return training.resume(self.file, reporter or _silent())
         name = settings.pop("name", None)
-        wishes = _wishes(network, budget, seed, settings)
         said = None if name is None else str(name)
-        return training.train(self.file, wishes, split, said, folds, reporter or _silent())
+        wished = None if resume else wishes(network, budget, seed, **settings)
+
+        def work(reporter: Reporter) -> ModelRecord:
+            if wished is None:
+                return training.resume(self.file, reporter)
+            return training.train(self.file, wished, split, said, folds, reporter)
+
+        document = {"split": split, "network": network, "budget": budget, "seed": seed, "name": said, "folds": folds}
+        return self._as_job("train", {**document, **settings}, work, reporter)
 
     def evaluate(
         self,
@@ -349,7 +265,7 @@ class Project:
 
         folder = None if pictures is None else Path(pictures)
         criteria = Criteria(threshold, tuple(pck), tuple(pck_body))
-        return evaluate(self.file, model, split, criteria, folder, worst, reporter or _silent())
+        return evaluate(self.file, model, split, criteria, folder, worst, reporter or silent())
 
     def report(
         self,
@@ -365,7 +281,7 @@ class Project:
         """
         from krolik.actions.reporting import report
 
-        return report(self.file, Path(out), model, split, reporter or _silent())
+        return report(self.file, Path(out), model, split, reporter or silent())
 
     def predict(
         self,
@@ -384,8 +300,14 @@ class Project:
         """
         from krolik.actions.predicting import load_model, predict
 
-        network = load_model(self.file, model)
-        return predict(self.file, _many(videos), network, (start, stop), again, reporter or _silent())
+        network, wanted = load_model(self.file, model), many(videos)
+        document = {"videos": [str(v) for v in wanted], "model": None if model is None else str(model), "start": start,
+                    "stop": stop, "again": again}  # fmt: skip
+
+        def work(reporter: Reporter) -> list[PredictionReport]:
+            return predict(self.file, wanted, network, (start, stop), again, reporter)
+
+        return self._as_job("predict", document, work, reporter)
 
     def export(
         self,
@@ -394,15 +316,17 @@ class Project:
         what: Literal["predictions", "labels"] | None = None,
         model: str | None = None,
         videos: Sequence[str] = (),
+        smoothing: str | Smoothing = defaults.SMOOTHING,
     ) -> ExportReport:
         """Writes predictions or labels in a format that docs/formats.md names, or a model as one .onnx file.
 
-        what: predictions unless there are none or the format holds none, then labels. The report says where it was
+        what: predictions unless there are none or the format holds none, then labels. smoothing of predictions: none,
+        median, one-euro or kalman, with a number of frames ("kalman:9"), or a `Smoothing`. The report says where it was
         written and what the format could not hold. Raises NotFound, InvalidSetting, InvalidLabels, StorageError.
         """
-        from krolik.actions.exporting import export
+        from krolik.actions.exporting import Source, export
 
-        return export(self.file, to, Path(out), what, model, videos)
+        return export(self.file, to, Path(out), what, Source(model, parsed_smoothing(smoothing)), videos)
 
     def render(
         self,
@@ -412,12 +336,49 @@ class Project:
         frames: Sequence[int] | None = None,
         style: Style | None = None,
         reporter: Reporter | None = None,
+        smoothing: str | Smoothing = defaults.SMOOTHING,
     ) -> list[Path]:
-        """Writes the annotated video, or with `frames` pictures of those frames into the folder `out`."""
+        """Writes the annotated video, or with `frames` pictures of those frames into the folder `out`.
+
+        smoothing: as of `export`.
+        """
+        from krolik.actions.exporting import Source
         from krolik.actions.rendering import render
         from krolik.rendering.overlay import Style
 
-        return render(self.file, str(video), Path(out), model, frames, style or Style(), reporter or _silent())
+        source, looks = Source(model, parsed_smoothing(smoothing)), style or Style()
+
+        def work(reporter: Reporter) -> list[Path]:
+            return render(self.file, str(video), Path(out), source, frames, looks, reporter)
+
+        document = {"video": str(video), "out": str(out), "model": model, "smoothing": source.smoothing.to_json()}
+        return self._as_job("render", document, work, reporter)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Long work on this project, by whatever program, newest first; what has died is told apart."""
+        from krolik.jobs import settle
+        from krolik.project import jobs
+
+        settle(self.file)
+        return jobs.every(self.file)
+
+    def start(self, kind: str, **document: object) -> Job:
+        """Starts work that goes on when this program ends: "train", "predict", "render", ... with their arguments.
+
+        `krolik.jobs` has `wait`, `stop`, `cancel` and `resume`, which take `project.file` and the job's number.
+        """
+        from krolik.jobs import submit
+
+        return submit(self.file, kind, document, "api")
+
+    def _as_job(
+        self, kind: str, document: dict, work: Callable[[Reporter], Result], reporter: Reporter | None
+    ) -> Result:
+        """Does it in this process, seen by all who have the project open."""
+        from krolik.jobs.process import here
+
+        return here(self.file, kind, document, "api", reporter or silent(), work)
 
     def backup(self, out: PathLike) -> Path:
         """A complete copy of the project, even while it is in use. Raises InvalidSetting, StorageError."""
@@ -440,52 +401,3 @@ class Project:
 
     def __exit__(self, *exc) -> None:
         self.close()
-
-
-def run(
-    videos: PathLike | Sequence[PathLike],
-    model: PathLike,
-    out: PathLike = defaults.OUT,
-    tables: Sequence[str] = defaults.RUN_TABLES,
-    style: Style | None = None,
-    reporter: Reporter | None = None,
-) -> list[RunReport]:
-    """From videos to annotated videos and tables, beside each other in the folder `out`; no project is needed.
-
-    model: an .onnx file, or a project whose newest model is meant. Raises NotFound, InvalidFile, StorageError.
-    """
-    from krolik.actions.running import run_all
-    from krolik.rendering.overlay import Style
-
-    return run_all(_many(videos), model, Path(out), tables, style or Style(), reporter or _silent())
-
-
-def demo(out: PathLike = defaults.DEMO_OUT, budget: str = defaults.DEMO_BUDGET, seed: int = defaults.SEED,
-         reporter: Reporter | None = None) -> Path:  # fmt: skip
-    """Generates a rabbit, learns it and shows it: needs nothing but the package. Returns the report's path."""
-    from krolik.demonstration.show import show
-
-    return show(Path(out), budget, seed, reporter or _silent())
-
-
-def doctor() -> dict[str, str]:
-    """What this installation and this machine can do, line by line."""
-    from krolik.actions.information import examine
-
-    return examine()
-
-
-def ui(
-    path: PathLike | None = None,
-    port: int = defaults.PORT,
-    browser: bool = True,
-    roots: Sequence[PathLike] = (),
-) -> None:
-    """Serves the user interface on this computer until it is stopped, and opens it in the browser.
-
-    path: a project, or a video to make one of. port: the first one to try. roots: folders that may be looked into
-    beside the home folder, the current one and the project's. Raises NotFound, InvalidProject, InvalidSetting.
-    """
-    from krolik.server.serve import serve
-
-    serve(None if path is None else Path(path), port, browser, [Path(r) for r in roots])

@@ -1,0 +1,211 @@
+"""Suggesting the frames whose labels would help a model most: the doubtful ones, unlike each other, each with its
+reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from krolik.actions import proposing
+from krolik.actions.doubting import Doubtful, Knowledge, predicted_doubts, second_look
+from krolik.actions.reporter import Reporter
+from krolik.actions.splitting import split_parts
+from krolik.errors import Cancelled, Conflict, InvalidSetting, KrolikError, NotFound
+from krolik.evaluation import doubts
+from krolik.evaluation.doubts import Reason
+from krolik.inference.model import PoseModel
+from krolik.poses import FrameKey, Predictions
+from krolik.project import ProjectFile, history, labels, models, runs, selection, videos
+from krolik.project.edits import Change
+from krolik.project.models import ModelRecord
+from krolik.project.videos import VideoRecord
+from krolik.sampling.thumbnails import distances
+from krolik.skeleton import Skeleton
+from krolik.training.machine import core_count
+from krolik.training.splits import TRAIN
+
+LOOKS = 4  # frames that get a second look for each one that is wanted
+FEWEST_LOOKS = 60
+APART_SECONDS = 0.5  # suggestions of one video are this far apart, where there are enough frames
+ORIGIN = "suggested"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A frame to label. score: 0..1, how likely the model is wrong there; reasons: the strongest first."""
+
+    key: FrameKey
+    video: str
+    score: float
+    reasons: tuple[Reason, ...]
+
+    def to_json(self, skeleton: Skeleton) -> dict:
+        """Plain values, with the ids and names of keypoints."""
+        return {"video": self.video, "frame": self.key.index, "score": round(self.score, 3),
+                "reasons": [reason_json(r, skeleton) for r in self.reasons]}  # fmt: skip
+
+
+def reason_json(reason: Reason, skeleton: Skeleton) -> dict:
+    """A reason as it is kept with the frame and shown by the page."""
+    keypoint = skeleton.keypoints[reason.keypoint] if reason.keypoint >= 0 else None
+    return {"kind": reason.kind, "severity": round(reason.severity, 3), "value": round(reason.value, 3),
+            "keypoint": keypoint.id if keypoint else None}  # fmt: skip
+
+
+def in_words(reason: Reason, names: Sequence[str]) -> str:
+    """What is said of a reason on the command line."""
+    name = names[reason.keypoint] if reason.keypoint >= 0 else ""
+    value = reason.value
+    return {
+        "confidence": f"confidence {value:.2f}: {name}",
+        "mirror": f"{name} lies {value:.0f} px elsewhere in the mirrored picture",
+        "sides": f"left and right changed places? {name}",
+        "jump": f"{name} jumps {value:.0f} px",
+        "limb": f"the limb to {name} is {value:.1f} times as long as usual",
+        "peaks": f"two places compete for {name}",
+        "pose": "an unusual pose",
+        "novel": "unlike every labelled frame",
+        "rare": f"{name} is labelled {value:.0f} times only",
+    }[reason.kind]
+
+
+def suggest(
+    file: ProjectFile, names: Sequence[str], count: int, model_name: str | None, source: str, reporter: Reporter
+) -> list[Suggestion]:
+    """Selects `count` frames of the videos (default: of all) for labelling, the most helpful first.
+
+    Predictions of these frames are kept as proposals. Raises NotFound, InvalidSetting, Conflict, Cancelled.
+    """
+    if count < 1:
+        raise InvalidSetting(f"{count} frames cannot be suggested", "--count", "Say 1 or more.")
+    record = models.get(file, model_name)
+    model = PoseModel(models.onnx(file, record), core_count(), record.name)
+    if model.skeleton.names != labels.skeleton(file).names:
+        raise Conflict("the skeleton has changed since the model was trained", record.name, "Train a new one.",
+                       "other-skeleton")  # fmt: skip
+    wanted = [videos.record(file, n) for n in names] or videos.records(file)
+    knowledge = _knowledge(file, record)
+    looked = []
+    for number, video in enumerate(wanted):
+        found = _doubtful(file, video, model, knowledge, count, (number, len(wanted)), reporter)
+        if found is not None and len(found.frames):
+            looked.append(found)
+    chosen = _spread(file, looked, count, {v.id: _rate(v) for v in wanted})
+    names_of = {v.id: v.name for v in wanted}
+    suggested = []
+    for doubtful, at in chosen:
+        key, score = FrameKey(doubtful.video, int(doubtful.frames[at])), float(doubts.total(doubtful.signs)[at])
+        suggested.append(Suggestion(key, names_of[key.video], score, doubts.reasons(doubtful.signs, at)))
+    _keep(file, suggested, [d.poses[at] for d, at in chosen], model, source)
+    return suggested
+
+
+def _knowledge(file: ProjectFile, record: ModelRecord) -> Knowledge:
+    """From all labelled frames but the test frames of the model's split."""
+    parts, kept = split_parts(file, record.document["split"], "suggest"), labels.frame_sizes(file)
+    known = [f for f in labels.load(file) if parts.get(f.key) == TRAIN and f.key in kept]
+    if not known:
+        raise NotFound("there are no labelled frames to compare with", file.path, "Label some first.")
+    return Knowledge.of(file, known, labels.skeleton(file))
+
+
+def _rate(video: VideoRecord) -> float:
+    """Frames per second; the pictures of a folder need no distance."""
+    numerator, _, denominator = video.rate.partition("/")
+    return 0.0 if video.names is not None else float(numerator) / float(denominator or 1)
+
+
+def _doubtful(
+    file: ProjectFile, record: VideoRecord, model: PoseModel, knowledge: Knowledge, count: int, part: tuple[int, int],
+    reporter: Reporter,
+) -> Doubtful | None:  # fmt: skip
+    """The most doubtful free frames of one video, looked at; None when it cannot be read or has none."""
+    taken = {k.index for k in labels.documents(file, record.id)} | {k.index for k in selection.load(file, record.id)}
+    run = next((r.id for r in runs.every(file, "predict") if r.document["video"] == record.id
+                and r.document["model"] == model.identity), None)  # fmt: skip
+    many = max(LOOKS * count, FEWEST_LOOKS)
+    if run is None:
+        free = np.array([i for i in range(record.frames) if i not in taken], np.int64)
+        shortlist = free[np.unique(np.linspace(0, len(free) - 1, min(many, len(free))).round().astype(int))]
+    else:
+        frames, severity = predicted_doubts(file, run, record.id, knowledge)
+        free = ~np.isin(frames, list(taken))
+        shortlist = _apart(frames[free], severity[free], many, APART_SECONDS * _rate(record) / 2)
+    if not len(shortlist):
+        return None
+
+    def done(number: int) -> None:
+        if reporter.cancelled():
+            raise Cancelled("the search was cancelled", record.name, code="cancelled")
+        reporter.progress("look for doubtful frames", (part[0] + number / len(shortlist)) / part[1], record.name)
+
+    try:
+        with videos.open_record(file, record) as video:
+            return second_look(file, video, record.id, shortlist.tolist(), model, knowledge, run, done)
+    except Cancelled:
+        raise
+    except KrolikError as error:
+        reporter.note(f"{record.name} is left out: {error}")
+        return None
+
+
+def _apart(frames: np.ndarray, severity: np.ndarray, count: int, apart: float) -> np.ndarray:
+    """The `count` frames of the highest severity, ascending, at least `apart` from each other while there are such."""
+    chosen: list[int] = []
+    blocked = np.zeros(len(frames), bool)
+    for position in np.argsort(-severity, kind="stable"):
+        if len(chosen) == count:
+            break
+        if not blocked[position]:
+            chosen.append(int(position))
+            first, last = np.searchsorted(frames, [frames[position] - apart, frames[position] + apart])
+            blocked[first:last] = True
+    return np.sort(frames[chosen])
+
+
+def _spread(
+    file: ProjectFile, looked: Sequence[Doubtful], count: int, rates: dict[str, float]
+) -> list[tuple[Doubtful, int]]:
+    """Greedily the most doubtful frame, devalued by its likeness to those that are chosen already."""
+    if not looked:
+        return []
+    places = [(d, at) for d in looked for at in range(len(d.frames))]
+    severity = np.concatenate([doubts.total(d.signs) for d in looked])
+    pictures = np.concatenate([d.pictures for d in looked])
+    frames = np.concatenate([d.frames for d in looked])
+    video = np.repeat(np.arange(len(looked)), [len(d.frames) for d in looked])
+    rate = np.array([rates[d.video] for d in looked])
+    usual = float(np.median([np.median(distances(pictures, p)) for p in pictures[:: max(1, len(pictures) // 50)]]))
+    worth, chosen = severity + 1e-6, []
+    while len(chosen) < min(count, len(places)):
+        best = int(np.argmax(worth))
+        chosen.append(places[best])
+        alike = np.clip(distances(pictures, pictures[best]) / max(usual, 1e-6), 0, 1)
+        near = (video == video[best]) & (np.abs(frames - frames[best]) < APART_SECONDS * rate[video[best]])
+        worth = np.minimum(worth, severity * np.sqrt(alike) * np.where(near, 0.1, 1.0) + 1e-6)
+        worth[[i for i, p in enumerate(places) if p in chosen]] = -1
+    return chosen
+
+
+def _keep(
+    file: ProjectFile, suggested: Sequence[Suggestion], poses: Sequence[np.ndarray], model: PoseModel, source: str
+) -> None:
+    """Selects the frames, with their rank and reasons, and keeps what was predicted of them as proposals."""
+    if not suggested:
+        return
+    bones = model.skeleton
+    with file.write():
+        edits = []
+        for rank, one in enumerate(suggested):
+            said = {"rank": rank, "score": round(one.score, 3),
+                    "reasons": [reason_json(r, bones) for r in one.reasons]}  # fmt: skip
+            edits += selection.mark(file, [one.key], ORIGIN, said)
+        history.commit(file, Change(tuple(edits), source, f"suggest {len(suggested)} frames"))
+        proposing.keep(file, model, [(s.key, _block(s.key, p)) for s, p in zip(suggested, poses)])
+
+
+def _block(key: FrameKey, pose: np.ndarray) -> Predictions:
+    return Predictions(key.index, pose[None, ..., :2].astype(np.float32), np.nan_to_num(pose[None, ..., 2]),
+                       np.ones(1, bool))  # fmt: skip

@@ -1,0 +1,54 @@
+"""What the verbs accept beside values: paths, lists of them, names of skeletons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krolik.errors import InvalidSetting
+from krolik.poses import State
+from krolik.skeleton import Skeleton, template
+
+if TYPE_CHECKING:
+    from krolik.actions.reporter import Reporter
+    from krolik.formats.imported import Wishes
+    from krolik.inference.smoothing import Smoothing
+
+PathLike = str | Path
+
+
+def silent() -> Reporter:
+    """What is told of progress where nobody listens."""
+    from krolik.actions.reporter import Silent
+
+    return Silent()
+
+
+def many(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
+    """One path or several."""
+    return [paths] if isinstance(paths, (str, Path)) else list(paths)
+
+
+def import_wishes(missing: str, unconfirmed: bool) -> Wishes:
+    """Raises InvalidSetting."""
+    from krolik.formats.imported import Wishes
+
+    states = {"unknown": State.UNKNOWN, "absent": State.ABSENT}
+    if missing not in states:
+        raise InvalidSetting(f"{missing!r} is not a state", "--missing", "Say unknown or absent.")
+    return Wishes(states[missing], unconfirmed)
+
+
+def parsed_smoothing(wish: str | Smoothing, fill: int = 0, least_score: float = 0.0) -> Smoothing:
+    """ "kalman:9" and so on. Raises InvalidSetting."""
+    from krolik.inference.smoothing import Smoothing
+
+    return wish if isinstance(wish, Smoothing) else Smoothing.parse(wish, fill, least_score)
+
+
+def parse_skeleton(wish: str | Skeleton) -> Skeleton:
+    """A skeleton from a template's name or from keypoint names separated by commas. Raises NotFound, InvalidLabels."""
+    if isinstance(wish, Skeleton):
+        return wish
+    return Skeleton.of([n.strip() for n in wish.split(",")]) if "," in wish else template(wish)

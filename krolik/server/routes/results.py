@@ -1,0 +1,150 @@
+"""Models and what they predicted: statistics, poses of a stretch of frames, curves over a whole video."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query
+
+from krolik.actions.exporting import prediction_blocks, run_skeleton
+from krolik.errors import NotFound
+from krolik.formats import FORMATS, LABELS, PREDICTIONS, writable
+from krolik.inference.smoothing import Smoothing
+from krolik.project import ProjectFile, models, predictions, runs
+from krolik.project.models import ModelRecord
+from krolik.project.runs import Run
+from krolik.server.routes.context import Project, VideoOf
+
+router = APIRouter(prefix="/api/projects/{project}")
+MOST_FRAMES = 512  # of poses in one answer
+MOST_BINS = 4000
+
+
+@router.get("/models")
+def every(opened: Project) -> list[dict]:
+    """The trained models, newest first."""
+    return [_model(m) for m in reversed(models.every(opened.file))]
+
+
+def _model(record: ModelRecord) -> dict:
+    document = record.document
+    pose = document["statistics"]["stages"].get("pose", {})
+    tests = {split: {**_error(m["overall"]), "keypoints": {k["name"]: _error(k) for k in m["keypoints"]}}
+             for split, m in document["metrics"].items()}  # fmt: skip
+    crossed = document.get("cross_validation")
+    return {
+        "name": record.name, "created": record.created, "split": document["split"], "tests": tests,
+        "train": len(document["train"]) - len(document["validation"]), "validation": len(document["validation"]),
+        "validation_error_px": pose.get("validation_error_px"), "steps": pose.get("steps"),
+        "seconds": document["statistics"].get("seconds"), "curve": pose.get("curve", []),
+        "decisions": _decisions(document["plan"]), "findings": document.get("findings", []),
+        "began_from": document["origin"].get("began_from"),
+        "cross_validation": None if not crossed else {"folds": crossed["folds"], **crossed["overall"]},
+        "keypoints": [k["name"] for k in document["skeleton"]["keypoints"]],
+    }  # fmt: skip
+
+
+def _error(metrics: dict) -> dict:
+    return {"n": metrics["n"], "mean_error_px": metrics["mean_error_px"]}
+
+
+def _decisions(plan: dict) -> list[list]:
+    """(field, value, reason) as they were kept with the model, without what this program does not know."""
+    reasons = plan.get("reasons", {})
+    return [[k, v, reasons[k]] for k, v in plan.items() if k in reasons]
+
+
+@router.get("/formats")
+def formats(opened: Project) -> dict:
+    """What labels and predictions can be exported to: name and title."""
+    return {"labels": [[n, FORMATS[n].title] for n in writable(LABELS)],
+            "predictions": [[n, FORMATS[n].title] for n in writable(PREDICTIONS)]}  # fmt: skip
+
+
+@router.get("/videos/{video}/runs")
+def runs_of(opened: Project, video: VideoOf) -> list[dict]:
+    """The predictions that there are of a video, newest first."""
+    found = [r for r in runs.every(opened.file, "predict") if r.document["video"] == video.id]
+    return [
+        {"id": r.id, "model": r.document["model_name"], "status": r.status, "created": r.created,
+         "ranges": predictions.ranges(opened.file, r.id, video.id), "skeleton": r.document["skeleton"],
+         "undecodable": r.document.get("undecodable", 0)}
+        for r in found
+    ]  # fmt: skip
+
+
+def _smoothing(
+    method: str = "none",
+    frames: Annotated[int, Query(ge=2, le=500)] = 5,
+    fill: Annotated[int, Query(ge=0, le=500)] = 0,
+    threshold: Annotated[float, Query(ge=0, le=1)] = 0.0,
+) -> Smoothing:
+    return Smoothing(method, frames, fill, threshold)
+
+
+Smoothed = Annotated[Smoothing, Depends(_smoothing)]
+
+
+def _run(file: ProjectFile, video: str, number: int) -> Run:
+    run = runs.get(file, number)
+    if run.kind != "predict" or run.document["video"] != video:
+        raise NotFound(f"run {number} has no predictions of this video", file.path, code="no-predictions")
+    return run
+
+
+@router.get("/videos/{video}/poses")
+def poses(opened: Project, video: VideoOf, run: int, start: int, stop: int, smoothing: Smoothed) -> dict:
+    """Frames start to stop - 1: for each its animals, each a list of [x, y, score] or null by keypoint."""
+    stop = min(stop, start + MOST_FRAMES, video.frames)
+    found = _run(opened.file, video.id, run)
+    frames: dict[int, list] = {}
+    for block in prediction_blocks(opened.file, found, smoothing, start, stop):
+        for row in range(max(0, start - block.start), min(len(block), stop - block.start)):
+            frames[block.start + row] = [_animal(xy, score) for xy, score in zip(block.xy[row], block.score[row])]
+    return {"start": start, "stop": stop, "frames": frames}
+
+
+def _animal(xy: np.ndarray, score: np.ndarray) -> list:
+    return [
+        [round(float(x), 2), round(float(y), 2), round(float(s), 3)] if np.isfinite(x) and np.isfinite(y) else None
+        for (x, y), s in zip(xy, score)
+    ]
+
+
+@router.get("/videos/{video}/curves")
+def curves(
+    opened: Project, video: VideoOf, run: int, smoothing: Smoothed, animal: Annotated[int, Query(ge=0)] = 0,
+    bins: Annotated[int, Query(ge=1, le=MOST_BINS)] = 1200,
+) -> dict:  # fmt: skip
+    """Each keypoint over the whole video in at most `bins` steps: the lowest score and the mean place of each."""
+    found = _run(opened.file, video.id, run)
+    keypoints = len(run_skeleton(opened.file, found))
+    width = max(1, -(-video.frames // bins))
+    count = -(-video.frames // width)
+    lowest = np.full((count, keypoints), np.inf)
+    sums, counts = np.zeros((count, keypoints, 2)), np.zeros((count, keypoints))
+    animals = 1
+    for block in prediction_blocks(opened.file, found, smoothing):
+        animals = max(animals, block.score.shape[1])
+        if animal >= block.score.shape[1]:
+            continue
+        place = np.arange(block.start, block.stop) // width
+        there = np.isfinite(block.xy[:, animal]).all(axis=2)
+        np.minimum.at(lowest, place, block.score[:, animal])
+        np.add.at(counts, place, there)
+        np.add.at(sums, place, np.where(there[..., None], block.xy[:, animal], 0.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.asarray(sums / counts[..., None])
+    lowest = np.where(np.isfinite(lowest), lowest, np.nan)
+    return {
+        "width": width, "animals": animals, "score": _columns(lowest, 3), "x": _columns(mean[..., 0], 1),
+        "y": _columns(mean[..., 1], 1), "names": run_skeleton(opened.file, found).names,
+    }  # fmt: skip
+
+
+def _columns(values: np.ndarray, digits: int) -> list[list[float | None]]:
+    """(K, count) with None for NaN."""
+    rounded = np.round(values.T, digits).astype(object)
+    rounded[np.isnan(values.T)] = None
+    return rounded.tolist()

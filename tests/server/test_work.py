@@ -1,0 +1,196 @@
+"""Long work over HTTP: started, followed by the stream, stopped, gone on with; its results fetched."""
+
+import json
+
+import pytest
+
+from krolik import jobs as control
+from krolik.actions.reporter import Silent
+from krolik.demonstration.show import label_exactly
+from krolik.project import ProjectFile, jobs
+from krolik.skeleton import template
+from tests.server.conftest import ended
+
+SMALL = {"budget": "60steps", "pipeline": "whole", "input_px": 64, "width": 0.5}
+
+
+@pytest.fixture(scope="module")
+def trained(rabbit, tmp_path_factory):
+    """A project with a small model that has predicted its video; treat as read-only."""
+    from krolik import api
+
+    path, truth = rabbit
+    folder = tmp_path_factory.mktemp("trained")
+    with ProjectFile.create(folder / "rabbit.krolik", template("rabbit")) as file:
+        label_exactly(file, path, truth, 4)
+    with api.open(folder / "rabbit.krolik") as project:
+        project.train(**SMALL)
+        project.evaluate()
+        project.predict(path)
+        project.backup(folder / "whole.krolik")
+    return folder / "whole.krolik"
+
+
+@pytest.fixture
+def base(live, trained, tmp_path):
+    """The address of a copy of it."""
+    with ProjectFile.open(trained) as file:
+        file.backup(tmp_path / "rabbit.krolik")
+    return live.open(tmp_path / "rabbit.krolik")
+
+
+def begin(live, base, verb, **body) -> dict:
+    answer = live.client.post(f"{base}/{verb}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_plan_and_a_training_told_by_the_stream(live, base):
+    plan = ended(live.client, base, begin(live, base, "plan", **SMALL)["id"])
+    decisions = {field: reason for field, _, reason in plan["result"]["decisions"]}
+    assert decisions["network"] and plan["result"]["train_frames"] > 0
+    snapshot = live.client.get(base).json()
+    job = begin(live, base, "train", **SMALL)
+    heard, states = [], []
+    with live.client.stream("GET", f"{base}/events?since={snapshot['revision']}&event={snapshot['event']}") as stream:
+        kind = identity = ""
+        for line in stream.iter_lines():
+            name, _, value = line.partition(": ")
+            if name == "id":
+                identity = value
+            elif name == "event":
+                kind = value
+            elif name == "data" and kind == "said":
+                heard.append(json.loads(value))
+            elif name == "data" and kind == "job" and (state := json.loads(value))["id"] == job["id"]:
+                states.append(state)
+                if not state["active"]:
+                    break
+    assert states[-1]["status"] == "done" and states[-1]["result"]["error_px"] > 0, states[-1]
+    points = [h for h in heard if h["job"] == job["id"] and h["kind"] == "curve"]
+    assert points and points[-1]["fraction"] > 0.5
+    # a browser that slept is told what it has missed
+    first = points[0]["id"] - 1
+    with live.client.stream(
+        "GET", f"{base}/events", headers={"last-event-id": f"{snapshot['revision']}.{first}"}
+    ) as again:
+        missed = next(x for x in again.iter_lines() if x.startswith("data") and '"kind": "curve"' in x)
+    assert json.loads(missed.removeprefix("data: "))["id"] == points[0]["id"]
+    assert identity.partition(".")[2].isdecimal()
+    newest = live.client.get(f"{base}/models").json()[0]
+    assert newest["name"] == states[-1]["result"]["model"] and newest["curve"] and newest["decisions"]
+    assert newest["tests"]["every:5"]["n"] > 0
+    one = live.client.get(f"{base}/jobs/{job['id']}").json()
+    assert [s for s in one["said"] if s["kind"] == "curve"] == points
+
+
+def test_results_are_made_and_fetched(live, base, tmp_path):
+    job = ended(live.client, base, begin(live, base, "run", to=["csv", "json"])["id"])
+    assert job["status"] == "done", job
+    assert job["files"] == ["rabbit.csv", "rabbit.json", "rabbit_annotated.mp4"]
+    for number, name in enumerate(job["files"]):
+        answer = live.client.get(f"{base}/jobs/{job['id']}/files/{number}")
+        assert answer.content == (tmp_path / "rabbit-exports" / name).read_bytes()
+        assert name in answer.headers["content-disposition"]
+    assert live.client.get(f"{base}/jobs/{job['id']}/files/3").json()["code"] == "no-file"
+    wanted = (("predictions", "deeplabcut"), ("labels", "coco"), ("model", "model"))
+    for what, to in wanted:
+        name = f"rabbit-{what}-{to}"
+        job = ended(live.client, base, begin(live, base, "export", what=what, to=to)["id"])
+        assert job["status"] == "done" and job["files"][0].startswith(name), job
+    twice = ended(live.client, base, begin(live, base, "export", what="labels", to="csv")["id"])
+    again = ended(live.client, base, begin(live, base, "export", what="labels", to="csv")["id"])
+    assert twice["files"] == ["rabbit-labels-csv.csv"] and again["files"] == ["rabbit-labels-csv-2.csv"]
+    page = ended(live.client, base, begin(live, base, "report")["id"])
+    shown = live.client.get(f"{base}/jobs/{page['id']}/files/0?show=true")
+    assert (
+        shown.headers["content-type"].startswith("text/html") and "sandbox" in shown.headers["content-security-policy"]
+    )
+
+
+def test_poses_and_curves(live, base):
+    video = live.client.get(base).json()["videos"][0]["id"]
+    (run,) = live.client.get(f"{base}/videos/{video}/runs").json()
+    assert run["status"] == "done" and run["ranges"] == [[0, 60]]
+    at = f"{base}/videos/{video}"
+    poses = live.client.get(f"{at}/poses?run={run['id']}&start=10&stop=20").json()["frames"]
+    assert sorted(map(int, poses)) == list(range(10, 20)) and len(poses["10"][0]) == 8
+    smooth = live.client.get(f"{at}/poses?run={run['id']}&start=10&stop=20&method=kalman&frames=9").json()["frames"]
+    assert smooth != poses
+    curves = live.client.get(f"{at}/curves?run={run['id']}&bins=20").json()
+    assert curves["width"] == 3 and len(curves["score"]) == 8 and len(curves["x"][0]) == 20
+    assert min(p[0][0][2] for p in [poses["12"], poses["13"], poses["14"]] if p[0][0]) == pytest.approx(
+        curves["score"][0][4], abs=2e-3
+    )
+    assert live.client.get(f"{at}/poses?run=99&start=0&stop=9").status_code == 404
+    assert live.client.get(f"{at}/curves?run={run['id']}&method=mean").status_code == 400
+
+
+def test_suggestions_have_reasons_and_proposals(live, base, tmp_path):
+    job = ended(live.client, base, begin(live, base, "suggest", count=5)["id"])
+    assert job["status"] == "done", job
+    video = live.client.get(base).json()["videos"][0]["id"]
+    lanes = live.client.get(f"{base}/overview").json()["lanes"][video]
+    assert len(lanes["selected"]) == 5 and not set(lanes["selected"]) & set(lanes["labelled"])
+    about = lanes["suggested"]
+    assert sorted(a["rank"] for a in about.values()) == list(range(5))
+    assert any(a["reasons"] for a in about.values())
+    assert {r["kind"] for a in about.values() for r in a["reasons"]} <= set(control_kinds())
+    frame = int(next(iter(about)))
+    stretch = live.client.get(f"{base}/videos/{video}/labels?start={frame}&stop={frame + 1}").json()
+    assert len(stretch["predicted"][str(frame)][0]) == 8
+
+
+def control_kinds():
+    from krolik.evaluation.doubts import WEIGHTS
+
+    return WEIGHTS
+
+
+@pytest.mark.parametrize("what, body, code", [
+    ("train", {"budget": "soon"}, "other"), ("train", {"input_px": 1}, "bad-request"),
+    ("predict", {"videos": ["nothing"]}, "other"), ("predict", {"model": "nobody"}, "no-such-model"),
+    ("export", {"what": "labels", "to": "magic"}, "bad-request"), ("run", {"to": ["coco"]}, "bad-request"),
+    ("import", {"path": "/etc/passwd"}, "outside-roots"), ("import", {"path": "x"}, "no-file"),
+    ("suggest", {"count": 0}, "bad-request"),
+])  # fmt: skip
+def test_bad_wishes_start_nothing(live, base, what, body, code):
+    before = len(live.client.get(f"{base}/jobs").json())
+    answer = live.client.post(f"{base}/{what}", json=body)
+    assert 400 <= answer.status_code < 500 and answer.json()["code"] == code, answer.text
+    assert len(live.client.get(f"{base}/jobs").json()) == before
+
+
+def test_a_job_of_another_skeleton_is_refused_in_words(live, base, tmp_path):
+    with ProjectFile.open(tmp_path / "rabbit.krolik") as file:
+        from krolik.actions.skeletons import set_skeleton
+        from krolik.skeleton import Skeleton
+
+        set_skeleton(file, Skeleton.of(["a", "b"]), "cli")
+        job = control.submit(file, "suggest", {}, "ui")
+        assert control.wait(file, job.id, 60).error["code"] == "other-skeleton"
+
+
+def test_drafts_begin_by_themselves_when_there_is_enough(rabbit, tmp_path):
+    from krolik.actions.selecting import mark
+    from krolik.server.drafts import FIRST, Drafts
+
+    path, truth = rabbit
+    with ProjectFile.create(tmp_path / "a.krolik", template("rabbit")) as file:
+        label_exactly(file, path, truth, 5)  # 12 frames
+        drafts = Drafts(file, True)
+        assert drafts.on and drafts.consider() is None
+        label_exactly(file, path, truth, 4)
+        assert len(truth.points) // 4 + 9 >= FIRST
+        assert drafts.consider() is None  # no frame waits for proposals
+        mark(file, "rabbit.mp4", [1, 2], "ui")
+        drafts.switch(False)
+        assert drafts.consider() is None and not Drafts(file, True).on
+        drafts.switch(True)
+        job = drafts.consider()
+        assert job is not None and job.source == "draft" and drafts.consider() is None
+        control.cancel(file, job.id)
+        control.wait(file, job.id, 60)
+        assert drafts.consider() is None  # not again for the same labels
+        assert jobs.get(file, job.id).document["labelled"] >= FIRST
+    assert Silent().cancelled() is False
