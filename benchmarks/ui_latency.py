@@ -97,6 +97,7 @@ def predict_a_million(project: Path) -> None:
     """A million predicted frames of a video that is not looked at (its file need not exist)."""
     from krolik.poses import BLOCK, Predictions
     from krolik.project import ProjectFile, predictions, runs, videos
+    from krolik.skeleton import template
 
     rng = np.random.default_rng(0)
     with ProjectFile.open(project) as file:

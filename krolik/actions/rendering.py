@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,11 @@ import numpy as np
 from krolik.actions.exporting import Source, latest_runs, prediction_blocks, run_skeleton
 from krolik.actions.reporter import Reporter
 from krolik.errors import Cancelled, InvalidSetting, NotFound
-from krolik.project import ProjectFile, videos
-from krolik.rendering.annotated import write_annotated_images, write_annotated_video
+from krolik.project import ProjectFile, predictions, videos
+from krolik.rendering import parts
+from krolik.rendering.annotated import annotated_frames, write_annotated_images, write_annotated_video
 from krolik.rendering.overlay import Style
+from krolik.video import Video
 
 
 def render(
@@ -39,22 +43,44 @@ def render(
             return write_annotated_images(out, video, skeleton, poses_of, frames, style)
         if out.suffix.lower() not in (".mp4", ".m4v", ".mov"):
             out = out / f"{Path(record.name).stem}_annotated.mp4"
-        start, stop = run.document["start"], run.document["stop"]
-        began = time.monotonic()
+        start, stop = run.document["start"], predictions.next_frame(file, run.id, record.id) or 0
+        began, first_done = time.monotonic(), -1
 
         def done(i: int) -> None:
+            nonlocal first_done
+            first_done = i if first_done < 0 else first_done  # parts that were there already took no time
             if i % 8 == 0 or i + 1 == stop:
-                speed = (i + 1 - start) / max(1e-9, time.monotonic() - began)
+                speed = (i + 1 - first_done) / max(1e-9, time.monotonic() - began)
                 reporter.progress(f"render {record.name}", (i + 1 - start) / (stop - start), f"{speed:.0f} frames/s",
                                   (stop - i - 1) / max(speed, 1e-9))  # fmt: skip
                 if reporter.cancelled():
                     raise Cancelled("the rendering was cancelled", record.name, code="cancelled")
 
-        blocks = prediction_blocks(file, run, source.smoothing)
-        write_annotated_video(out, video, skeleton, blocks, style, done)
+        def write(path: Path, first: int, last: int) -> None:
+            blocks = prediction_blocks(file, run, source.smoothing, max(0, first - style.trail), last)
+            frames = annotated_frames(video, skeleton, blocks, style, (first, last))
+            write_annotated_video(path, video, frames, done, joined=path != out)
+
+        spans = parts.spans(start, stop)
+        if len(spans) == 1:
+            write(out, start, stop)
+        else:
+            key = _key(run.document["model"], run.id, source.smoothing, style, start, stop)
+            parts.write_in_parts(out, key, spans, write, lambda i: _seconds(video, i))
         return [out]
     finally:
         video.close()
+
+
+def _key(*values: object) -> str:
+    """Tells a rendering from others: of another run, with other looks."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:12]
+
+
+def _seconds(video: Video, frame: int) -> Fraction:
+    """When a frame is shown, exactly."""
+    index = video.index
+    return frame / video.rate if index is None else int(index.pts[frame]) * index.time_base
 
 
 def _name_in_project(file: ProjectFile, wanted: str) -> str:

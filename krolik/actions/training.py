@@ -65,7 +65,9 @@ def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> 
         raise Conflict("this training was begun by another version of Krolik", file.path, "Start a new one.") from error
     trainable = samples(file, {FrameKey(*k): TRAIN for k in document["train"]}, TRAIN)
     if labels_hash(labels.load(file), [s.key for s in trainable]) != document["labels"]:
-        raise Conflict("the labels have changed since this training began", file.path, "Start a new one.", "labels-changed")
+        raise Conflict(
+            "the labels have changed since this training began", file.path, "Start a new one.", "labels-changed"
+        )
     validating = {FrameKey(*k) for k in document["validation"]}
     data = training_set(file, trainable, validating)
     saved = runs.checkpoint(file, run.id)

@@ -73,7 +73,9 @@ def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None =
     """
     samples = [s for s in data.train if (s.states >= State.OCCLUDED).any()]
     if not samples:
-        raise InvalidLabels("no labelled point to train on", fix="Label some frames, or choose another split.", code="nothing-to-train")
+        raise InvalidLabels(
+            "no labelled point to train on", fix="Label some frames, or choose another split.", code="nothing-to-train"
+        )
     fingerprint, machine = measure_data(samples, data.skeleton), measure_machine()
     if origin is not None:
         plan = decide(fingerprint, machine, _as_origin(settings, origin), origin.name)

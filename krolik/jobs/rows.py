@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from krolik.actions.reporter import Reporter
-from krolik.errors import KrolikError
+from krolik.errors import KrolikError, StorageError
 from krolik.project import ProjectFile, jobs
 
 WRITE_SECONDS = 0.5  # between two writes of the progress
@@ -77,6 +77,9 @@ class RowReporter:
     def _wished(self) -> str:
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._looked = time.monotonic()
+            if not self._file.is_there:  # nothing that is still done could be kept
+                raise StorageError("the project's file was moved or deleted", self._file.path,
+                                   "Open it where it is and go on with the job.", "project-gone")  # fmt: skip
             self._wish = jobs.get(self._file, self._job).wish
         return self._wish
 

@@ -40,13 +40,17 @@ def get(file: ProjectFile, name: str | None) -> ModelRecord:
     """The model of that name, or the newest. Raises NotFound."""
     found = every(file)
     if not found:
-        raise NotFound("the project has no model yet", file.path, f"Train one: krolik train {file.path.name}.", "no-model")
+        raise NotFound(
+            "the project has no model yet", file.path, f"Train one: krolik train {file.path.name}.", "no-model"
+        )
     if name is None:
         return found[-1]
     for model in found:
         if model.name == name:
             return model
-    raise NotFound(f"no model is named {name!r}", file.path, f"There are: {', '.join(m.name for m in found)}.", "no-such-model")
+    raise NotFound(
+        f"no model is named {name!r}", file.path, f"There are: {', '.join(m.name for m in found)}.", "no-such-model"
+    )
 
 
 def onnx(file: ProjectFile, model: ModelRecord) -> bytes:

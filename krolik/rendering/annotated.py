@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +17,23 @@ from krolik.views import View
 
 
 def annotated_frames(
-    video: Video, skeleton: Skeleton, blocks: Iterable[Predictions], style: Style
+    video: Video, skeleton: Skeleton, blocks: Iterable[Predictions], style: Style, span: tuple[int, int]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(frame number, (H, W, 3) uint8 RGB) of every predicted frame; one that cannot be decoded is grey and says so."""
-    blocks = iter(blocks)
-    first = next(blocks, None)
-    if first is None:
-        return
-    rows = ((b.start + i, np.dstack([b.xy[i], b.score[i]])) for b in chain([first], blocks) for i in range(len(b)))
+    """(frame number, (H, W, 3) uint8 RGB) of the frames of a span; one that cannot be decoded is grey and says so.
+
+    blocks: of all frames of the span, and of those before it that its trails come from.
+    """
     overlay = Overlay(skeleton, style, video.size)
-    frames = video.frames(first.start)
-    for (i, poses), (_, frame) in zip(rows, frames):
-        yield i, overlay.draw(_picture(frame, i, video.size), poses)
+    frames = video.frames(*span)
+    for block in blocks:
+        for row in range(len(block)):
+            poses = np.dstack([block.xy[row], block.score[row]])
+            if block.start + row < span[0]:
+                overlay.remember(poses)
+            elif (found := next(frames, None)) is not None:
+                yield found[0], overlay.draw(_picture(found[1], found[0], video.size), poses)
+            else:
+                return
 
 
 def _picture(frame: Frame | None, i: int, size: tuple[int, int]) -> np.ndarray:
@@ -41,16 +45,22 @@ def _picture(frame: Frame | None, i: int, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_annotated_video(
-    path: Path, video: Video, skeleton: Skeleton, blocks: Iterable[Predictions], style: Style,
+    path: Path,
+    video: Video,
+    frames: Iterable[tuple[int, np.ndarray]],
     done: Callable[[int], None],
-) -> int:  # fmt: skip
-    """Writes the annotated video with the source's own timestamps; the number of frames. Raises StorageError."""
+    joined: bool = False,
+) -> int:
+    """Writes annotated frames as a video with the source's own timestamps; their number. Raises StorageError.
+
+    joined: it becomes a part of a longer one.
+    """
     index = video.index
     base = index.time_base if index is not None else None
     count, size = 0, video.size
-    with VideoWriter(path, size, video.rate, base) as writer:
+    with VideoWriter(path, size, video.rate, base, reorder=not joined) as writer:
         origin = None
-        for i, image in annotated_frames(video, skeleton, blocks, style):
+        for i, image in frames:
             pts = None
             if index is not None:
                 origin = int(index.pts[i]) if origin is None else origin

@@ -56,12 +56,17 @@ class Overlay:
         self._radius = style.radius or max(2.0, min(frame_size) / 110)
         self._past: deque[np.ndarray] = deque(maxlen=style.trail + 1)
 
+    def remember(self, poses: np.ndarray) -> np.ndarray:
+        """Keeps the poses of a frame for trails without drawing it; (N, K, 2), what of them is shown."""
+        shown = np.where((poses[..., 2:] >= self.style.threshold), poses[..., :2], np.nan)
+        self._past.append(shown)
+        return shown
+
     def draw(self, image: np.ndarray, poses: np.ndarray) -> np.ndarray:
         """poses: (N, K, 3) x, y, score; points below the threshold or NaN are left out. Returns the image."""
-        shown = np.where((poses[..., 2:] >= self.style.threshold), poses[..., :2], np.nan)
+        shown = self.remember(poses)
         target = image if self.style.opacity >= 1 else image.copy()
         if self.style.trail:
-            self._past.append(shown)
             self._draw_trails(target)
         for points in shown:
             if self.style.edges:

@@ -19,10 +19,18 @@ PRESET = "veryfast"
 class VideoWriter:
     """Writes frames to an MP4 file that appears under its name only when it is complete.
 
-    size: (width, height); odd sizes are padded to even by repeating the last row or column. Raises StorageError.
+    size: (width, height); odd sizes are padded to even by repeating the last row or column. reorder: frames may refer
+    to later ones, which is smaller but cannot be joined to other videos. Raises StorageError.
     """
 
-    def __init__(self, path: str | Path, size: tuple[int, int], rate: Fraction, time_base: Fraction | None = None):
+    def __init__(
+        self,
+        path: str | Path,
+        size: tuple[int, int],
+        rate: Fraction,
+        time_base: Fraction | None = None,
+        reorder: bool = True,
+    ):
         import av
 
         self.path, self.size = Path(path), size
@@ -34,7 +42,8 @@ class VideoWriter:
             self._container = av.open(str(self._partial), "w", format="mp4", options={"movflags": "+faststart"})
         except OSError as error:
             raise storage_error(error, self.path) from error
-        self._stream = self._container.add_stream("libx264", rate=rate, options={"crf": QUALITY, "preset": PRESET})
+        options = {"crf": QUALITY, "preset": PRESET, **({} if reorder else {"bf": "0"})}
+        self._stream = self._container.add_stream("libx264", rate=rate, options=options)
         self._stream.width, self._stream.height = (side + side % 2 for side in size)
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = self._stream.codec_context.time_base = self._time_base

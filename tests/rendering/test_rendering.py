@@ -5,7 +5,8 @@ import pytest
 
 from krolik.errors import InvalidSetting
 from krolik.poses import Predictions
-from krolik.rendering.annotated import write_annotated_images, write_annotated_video
+from krolik.rendering import parts
+from krolik.rendering.annotated import annotated_frames, write_annotated_images, write_annotated_video
 from krolik.rendering.comparison import labelled_and_predicted
 from krolik.rendering.overlay import Overlay, Style
 from krolik.skeleton import Skeleton
@@ -73,7 +74,8 @@ def test_annotated_video_has_every_frame_at_its_time(tmp_path, variant):
         xy[:, 0, 0] = np.column_stack([np.linspace(6, width - 6, 30), np.full(30, 6)])
         blocks = [Predictions(0, xy, np.ones((30, 1, 2), np.float32), np.arange(30) != 11)]
         frames = []
-        write_annotated_video(out, video, BONES, blocks, Style(radius=4), frames.append)
+        drawings = annotated_frames(video, BONES, blocks, Style(radius=4), (0, 30))
+        write_annotated_video(out, video, drawings, frames.append)
         assert frames == list(range(30))
         with VideoFile(out) as written:
             np.testing.assert_allclose(written.times_s, video.times_s, atol=0.002)
@@ -85,6 +87,41 @@ def test_annotated_video_has_every_frame_at_its_time(tmp_path, variant):
                 top = shown[:14].astype(int)
                 marker = np.argwhere(top.max(axis=2) - top.min(axis=2) > 60)
                 assert abs(marker[:, 1].mean() - xy[i, 0, 0, 0]) < 2
+
+
+@pytest.mark.parametrize("variant", ["plain", "variable-rate", "b-frames", "mov-mjpeg"])
+def test_a_long_video_in_parts_is_the_same_and_goes_on_where_it_was(tmp_path, variant, monkeypatch):
+    source, out = tmp_path / f"a{VARIANTS[variant].suffix}", tmp_path / "b.mp4"
+    write_clip(source, VARIANTS[variant], 50)
+    monkeypatch.setattr(parts, "PART", 16)
+    written: list[int] = []
+    with VideoFile(source) as video:
+        xy = np.tile(np.array([[8, 8], [40, 8]], np.float32), (50, 1, 1, 1)) + np.arange(50)[:, None, None, None]
+        block = Predictions(0, xy.astype(np.float32), np.ones((50, 1, 2), np.float32), np.ones(50, bool))
+        style = Style(radius=3, trail=5)
+
+        def write(path, first, stop, fail_at=None):
+            written.append(first)
+            if first == fail_at:
+                raise RuntimeError("killed")
+            drawings = annotated_frames(video, BONES, [block], style, (first, stop))
+            write_annotated_video(path, video, drawings, lambda i: None, joined=True)
+
+        seconds = lambda i: int(video.index.pts[i]) * video.index.time_base  # noqa: E731
+        spans = parts.spans(0, 50)
+        with pytest.raises(RuntimeError):
+            parts.write_in_parts(out, "k", spans, lambda *a: write(*a, fail_at=32), seconds)
+        assert not out.exists()
+        parts.write_in_parts(out, "k", spans, write, seconds)
+        assert written == [0, 16, 32, 32, 48]
+        whole = tmp_path / "whole.mp4"
+        write_annotated_video(whole, video, annotated_frames(video, BONES, [block], style, (0, 50)), lambda i: None)
+        with VideoFile(out) as joined, VideoFile(whole) as expected:
+            np.testing.assert_allclose(joined.times_s, expected.times_s, atol=0.002)
+            for (i, mine), (_, theirs) in zip(joined.frames(), expected.frames()):
+                assert mine is not None and theirs is not None, i
+                assert np.abs(mine.rgb.astype(int) - theirs.rgb).mean() < 2.5, i
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([source.name, "b.mp4", "whole.mp4"])
 
 
 def test_annotated_images(tmp_path):

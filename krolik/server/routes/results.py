@@ -130,7 +130,7 @@ def curves(
         if animal >= block.score.shape[1]:
             continue
         place = np.arange(block.start, block.stop) // width
-        there = np.isfinite(block.xy[:, animal]).all(axis=2)
+        there: np.ndarray = np.asarray(np.isfinite(block.xy[:, animal]).all(axis=2))
         np.minimum.at(lowest, place, block.score[:, animal])
         np.add.at(counts, place, there)
         np.add.at(sums, place, np.where(there[..., None], block.xy[:, animal], 0.0))
