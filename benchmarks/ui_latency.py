@@ -30,6 +30,7 @@ BOUNDS_MS = {
     "next, cold": 80,
     "jump, proxy": 120,
     "edit, durable": 50,
+    "next, while training": 50,
     "open, 1M predicted": 1000,
 }
 
@@ -135,6 +136,7 @@ def measure(folder: Path, steps: int) -> dict[str, list[float]]:
             page.wait_for_selector("canvas[data-role=frame][data-exact=true]")
             page.get_by_role("progressbar").wait_for(state="detached", timeout=600_000)  # the display copy is ready
             found = in_page(page, steps, np.random.default_rng(1))
+            found["next, while training"] = while_training(page, folder, steps)
             browser.close()
             predict_a_million(folder / "clip.krolik")
             found["the project alone"] = opened_alone(folder / "clip.krolik")
@@ -176,6 +178,37 @@ def in_page(page, steps: int, rng: np.random.Generator) -> dict[str, list[float]
     found["edit, durable"] = page.evaluate("""() => performance.getEntriesByType("resource")
         .filter((e) => /labels\\/\\d+$/.test(e.name)).map((e) => e.responseEnd - e.startTime)""")
     return found
+
+
+def while_training(page, folder: Path, steps: int) -> list[float]:
+    """The next frame, as in the first row, while a training runs that has every core."""
+    import krolik
+    from krolik import jobs as control
+    from krolik.actions.labelling import Point, SetPoints
+    from krolik.poses import State
+    from krolik.project import jobs
+
+    os.environ["KROLIK_STATE"] = str(folder / "state")
+    with krolik.open(folder / "clip.krolik") as project:
+        for i in range(0, FRAMES, 30):  # the corners and edges of the dark rectangle
+            x, y = int(900 + 700 * np.cos(i / 50)), int(500 + 350 * np.sin(i / 35))
+            places = [(x + dx, y + dy) for dx in (0, 80, 159) for dy in (0, 60, 119)]
+            points = {k: Point(State.VISIBLE, *place) for k, place in enumerate(places[:8])}
+            project.label("clip.mp4", i, SetPoints("a", points))
+        job = project.start("train", budget="20m").id
+        while not any(e.kind == "curve" for e in jobs.events(project.file, 0, job)):
+            page.wait_for_timeout(200)
+        page.evaluate(JUMP, [10])
+        page.wait_for_timeout(3000)
+        times = []
+        for _ in range(steps):
+            shown = int(page.get_attribute("canvas[data-role=frame]", "data-shown"))
+            times.append(page.evaluate(STEP, ["KeyD", shown + 1]))
+            page.wait_for_timeout(150)
+        assert jobs.get(project.file, job).status == "running"
+        control.cancel(project.file, job)
+        control.wait(project.file, job, 60)
+    return times
 
 
 def opened_alone(project: Path) -> list[float]:

@@ -16,6 +16,25 @@ def prepare() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
 
 
+def exists(pid: int) -> bool:
+    """Whether some process has this number now."""
+    if sys.platform == "win32":
+        import ctypes
+
+        query = 0x1000  # PROCESS_QUERY_LIMITED_INFORMATION
+        handle = ctypes.windll.kernel32.OpenProcess(query, False, pid)
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def lower_priority() -> None:
     """Lets what a person waits for go first."""
     if sys.platform == "win32":

@@ -11,11 +11,14 @@ from typing import Any
 from krolik.errors import Conflict, NotFound
 from krolik.jobs.kinds import KINDS
 from krolik.jobs.locks import host, is_held, life_lock, log_path
+from krolik.jobs.rows import BEAT_SECONDS
+from krolik.process import exists
 from krolik.project import ProjectFile, jobs
 from krolik.project.jobs import Job
 
 START_SECONDS = 20.0  # a job that waits without a process for longer was never started
 FAR_SECONDS = 90.0  # a job of another computer that is silent for longer is taken for dead
+BEATS = 3  # missed heartbeats after which a job is dead, whatever its process's number says
 LOOK_SECONDS = 0.1
 _started: list[subprocess.Popen] = []  # children of this process that may still run; asking reaps those that ended
 
@@ -54,7 +57,10 @@ def is_alive(file: ProjectFile, job: Job) -> bool:
         return silent < FAR_SECONDS
     if is_held(life_lock(file, job.id)):
         return True
-    return job.status == "waiting" and silent < START_SECONDS
+    if job.status == "waiting" and job.pid is None:
+        return silent < START_SECONDS
+    # a program with another folder of locks cannot see this one held, but it hears the heart beat
+    return silent < BEATS * BEAT_SECONDS and job.pid is not None and exists(job.pid)
 
 
 def settle(file: ProjectFile) -> list[Job]:

@@ -42,10 +42,11 @@ def carry_out(
     except Timeout as error:
         raise Conflict(f"job {job} is being done already", file.path) from error
     with alive:
+        jobs.update(file, job, pid=os.getpid(), host=host())
         row = RowReporter(file, job, reporter)
         try:
             with _turn(file, job, row):
-                jobs.update(file, job, status="running", started=time.time(), pid=os.getpid(), host=host(), text="")
+                jobs.update(file, job, status="running", started=time.time(), text="")
                 result = work(row)
         except (KeyboardInterrupt, Cancelled):
             _end(file, job, row, status="cancelled")

@@ -80,7 +80,10 @@ class RowReporter:
             if not self._file.is_there:  # nothing that is still done could be kept
                 raise StorageError("the project's file was moved or deleted", self._file.path,
                                    "Open it where it is and go on with the job.", "project-gone")  # fmt: skip
-            self._wish = jobs.get(self._file, self._job).wish
+            row = jobs.get(self._file, self._job)
+            self._wish = "cancel" if row.status == "cancelled" else row.wish
+            if row.status == "interrupted":  # somebody with another folder of locks took it for dead
+                jobs.update(self._file, self._job, status="running")
         return self._wish
 
     def cancelled(self) -> bool:

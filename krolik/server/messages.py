@@ -200,6 +200,17 @@ class RunMessage(Message):
     smoothing: SmoothingMessage = SmoothingMessage()
 
 
+class RenderMessage(Message):
+    """Chosen frames of a video as pictures with the poses drawn on them: "0,10,20-30"."""
+
+    video: Id
+    frames: Annotated[str, Field(min_length=1, max_length=10_000)]
+    model: Name | None = None
+    folder: Id | None = None
+    style: StyleMessage = StyleMessage()
+    smoothing: SmoothingMessage = SmoothingMessage()
+
+
 class ExportMessage(Message):
     what: Literal["labels", "predictions", "model"]
     to: Name

@@ -131,19 +131,22 @@ def test_server_and_job_are_killed_together(path):
             other.kill()
 
 
-def test_the_project_goes_to_another_computer_while_its_job_runs(path, tmp_path, monkeypatch):
+def test_the_project_goes_to_another_computer_while_its_job_runs(path, tmp_path):
     with ProjectFile.open(path) as file:
         job = control.submit(file, "train", {**SMALL, "budget": "3000steps"}, "ui").id
         while not jobs.get(file, job).fraction:
             time.sleep(0.02)
         file.backup(tmp_path / "moved.krolik")
-        monkeypatch.setattr("krolik.jobs.control.host", lambda: "another")
-        with ProjectFile.open(tmp_path / "moved.krolik") as moved:
+        with pytest.MonkeyPatch.context() as patch, ProjectFile.open(tmp_path / "moved.krolik") as moved:
+            patch.setattr("krolik.jobs.control.host", lambda: "another")
             assert control.settle(moved)  # its row was written a moment ago: it may run there
             with moved.write():
                 moved.execute("UPDATE job SET updated = updated - 200")
             assert not control.settle(moved) and jobs.get(moved, job).status == "interrupted"
-        monkeypatch.undo()
+        # a program on the same computer that has another folder of locks hears it live, too
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("KROLIK_STATE", str(tmp_path / "other state"))
+            assert [j.id for j in control.settle(file)] == [job]
         control.cancel(file, job)
         assert control.wait(file, job, 60).status == "cancelled"
 

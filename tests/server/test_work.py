@@ -101,6 +101,9 @@ def test_results_are_made_and_fetched(live, base, tmp_path):
     twice = ended(live.client, base, begin(live, base, "export", what="labels", to="csv")["id"])
     again = ended(live.client, base, begin(live, base, "export", what="labels", to="csv")["id"])
     assert twice["files"] == ["rabbit-labels-csv.csv"] and again["files"] == ["rabbit-labels-csv-2.csv"]
+    video = live.client.get(base).json()["videos"][0]["id"]
+    frames = ended(live.client, base, begin(live, base, "render", video=video, frames="0,10-12")["id"])
+    assert frames["files"] == [f"rabbit_{i:08d}.png" for i in (0, 10, 11, 12)], frames
     page = ended(live.client, base, begin(live, base, "report")["id"])
     shown = live.client.get(f"{base}/jobs/{page['id']}/files/0?show=true")
     assert (
@@ -152,7 +155,7 @@ def control_kinds():
     ("predict", {"videos": ["nothing"]}, "other"), ("predict", {"model": "nobody"}, "no-such-model"),
     ("export", {"what": "labels", "to": "magic"}, "bad-request"), ("run", {"to": ["coco"]}, "bad-request"),
     ("import", {"path": "/etc/passwd"}, "outside-roots"), ("import", {"path": "x"}, "no-file"),
-    ("suggest", {"count": 0}, "bad-request"),
+    ("suggest", {"count": 0}, "bad-request"), ("render", {"video": "v", "frames": "0"}, "other"),
 ])  # fmt: skip
 def test_bad_wishes_start_nothing(live, base, what, body, code):
     before = len(live.client.get(f"{base}/jobs").json())

@@ -18,6 +18,7 @@ from krolik.server.messages import (
     ExportMessage,
     ImportMessage,
     PredictMessage,
+    RenderMessage,
     RunMessage,
     SelectMessage,
     SmoothingMessage,
@@ -114,6 +115,20 @@ def export(message: ExportMessage, opened: Project, work: Work) -> dict:
     return _start(opened, "export", {
         "to": message.to, "out": str(out), "what": None if message.what == "model" else message.what,
         "model": _model(opened, message.model), "videos": ids, "smoothing": smoothing(message.smoothing).to_json(),
+    })  # fmt: skip
+
+
+@router.post("/render")
+def render(message: RenderMessage, opened: Project, work: Work) -> dict:
+    """Frames as pictures, into a folder of their own."""
+    record = videos.record(opened.file, message.video)
+    frames = selecting.parse_frames(message.frames)
+    if frames[-1] >= record.frames:
+        raise NotFound(f"no frame {frames[-1]}", record.name, code="no-frame", frame=frames[-1], last=record.frames - 1)
+    out = free(_folder(opened, work, message.folder), f"{Path(record.name).stem}-frames", "")
+    return _start(opened, "render", {
+        "video": record.id, "out": str(out), "model": _model(opened, message.model), "frames": frames,
+        "style": message.style.model_dump(), "smoothing": smoothing(message.smoothing).to_json(),
     })  # fmt: skip
 
 
