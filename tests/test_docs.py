@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ from krolik.demonstration.show import label_exactly
 from krolik.project import ProjectFile
 from krolik.training.splits import RULES
 from tests.cli.conftest import QUICK, krolik, trained  # noqa: F401 (fixtures)
+from tests.server.conftest import ended
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -116,8 +116,9 @@ def test_the_readme_s_commands_run(krolik, rabbit, tmp_path, monkeypatch):  # no
 def open_and_label(line: list[str], rabbit) -> None:
     """What the README's first line opens, asked for its page; the labels that a person then makes there."""
     command = [sys.executable, "-m", "krolik", *line, "--no-browser", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        assert server.stdout is not None
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    try:
         link = re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+\S*", server.stdout.readline())
         assert link is not None
         with httpx.Client(follow_redirects=True) as client:
@@ -125,11 +126,13 @@ def open_and_label(line: list[str], rabbit) -> None:
             identity = re.search(r"#/p/(\w+)/label$", link[0])
             assert identity is not None
             project = f"{link[0].split('?')[0]}api/projects/{identity[1]}"
-            while client.get(project).json()["tasks"][-1]["status"] == "running":
-                time.sleep(0.05)
+            assert ended(client, project, 1)["status"] == "done"
             (lanes,) = client.get(f"{project}/overview").json()["lanes"].values()
             assert len(lanes["selected"]) == 20
+    finally:
         server.terminate()
+        server.wait()
+        server.stdout.close()
     with ProjectFile.open("rabbit.krolik") as file:
         label_exactly(file, Path("rabbit.mp4"), rabbit[1], 6)
 

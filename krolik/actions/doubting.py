@@ -116,14 +116,28 @@ def _with_neighbours(blocks: Iterator[Predictions]) -> Iterator[tuple[Prediction
         block = following
 
 
-def second_look(
-    file: ProjectFile, video: Video, identity: str, frames: Sequence[int], model: PoseModel, knowledge: Knowledge,
-    run: int | None, done: Callable[[int], None],
-) -> Doubtful:  # fmt: skip
-    """All signs of chosen frames. `run` has predictions of them, or None: they are then predicted here.
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """An open video with its id, and the run that has predictions of it; None: they are made when they are needed."""
 
-    `done` is told after each frame how many were looked at. Frames that cannot be decoded are left out.
+    video: Video
+    identity: str
+    run: int | None
+
+
+def second_look(
+    file: ProjectFile,
+    watched: Watched,
+    frames: Sequence[int],
+    model: PoseModel,
+    knowledge: Knowledge,
+    done: Callable[[int], None],
+) -> Doubtful:
+    """All signs of chosen frames. `done` is told after each frame how many were looked at.
+
+    Frames that cannot be decoded are left out.
     """
+    video, identity, run = watched.video, watched.identity, watched.run
     looks: list[_Look] = []
     for number, index in enumerate(frames):
         block = None if run is None else predictions.block_at(file, run, identity, index)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from krolik.actions import proposing
-from krolik.actions.doubting import Doubtful, Knowledge, predicted_doubts, second_look
+from krolik.actions.doubting import Doubtful, Knowledge, Watched, predicted_doubts, second_look
 from krolik.actions.reporter import Reporter
 from krolik.actions.splitting import split_parts
 from krolik.errors import Cancelled, Conflict, InvalidSetting, KrolikError, NotFound
@@ -143,7 +143,7 @@ def _doubtful(
 
     try:
         with videos.open_record(file, record) as video:
-            return second_look(file, video, record.id, shortlist.tolist(), model, knowledge, run, done)
+            return second_look(file, Watched(video, record.id, run), shortlist.tolist(), model, knowledge, done)
     except Cancelled:
         raise
     except KrolikError as error:
