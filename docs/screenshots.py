@@ -116,6 +116,7 @@ class Tour:
         page.locator("[data-role=training][data-status=failed]").wait_for()
         page.evaluate("document.querySelector('.page').scrollTo(0, 0)")
         self.shoot("train-failed")
+        page.locator(".toast button").first.click()
 
     def results(self) -> None:
         page = self.page
@@ -124,7 +125,7 @@ class Tour:
         page.wait_for_timeout(2000)
         self.shoot("results-running")
         page.locator("[data-role=finished]").wait_for()
-        page.wait_for_function("Number(document.querySelector('[data-role=poses]').dataset.points) > 0")
+        page.wait_for_function("() => Number(document.querySelector('[data-role=poses]').dataset.points) > 0")
         page.get_by_role("slider").first.fill("60")
         self.shoot("results")
         page.get_by_role("button", name=WORDS[self.language]["suggest"]).click()

@@ -33,7 +33,8 @@ def submit(file: ProjectFile, kind: str, document: dict, source: str) -> Job:
 
 
 def _spawn(file: ProjectFile, job: int) -> None:
-    command = [sys.executable, "-m", "krolik.jobs.process", str(file.path.resolve()), str(job)]
+    # -P: what lies in the project's folder is not taken for a module of Python's
+    command = [sys.executable, "-P", "-m", "krolik.jobs.process", str(file.path.resolve()), str(job)]
     apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the server's terminal is not meant for it
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}

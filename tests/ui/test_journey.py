@@ -68,7 +68,7 @@ def test_the_whole_journey(ui, rabbit, tmp_path):
     place(ui, "results")
     page.locator("[data-role=annotate]:not([disabled])").click()
     page.locator("[data-role=finished] [data-role=download]").nth(1).wait_for(timeout=180_000)
-    page.wait_for_function("Number(document.querySelector('[data-role=poses]').dataset.points) > 0")
+    page.wait_for_function("() => Number(document.querySelector('[data-role=poses]').dataset.points) > 0")
     page.locator("[data-role=chart] canvas").wait_for()
 
     page.get_by_role("button", name=text("results.suggest")).click()
@@ -234,6 +234,19 @@ def test_the_plan_can_be_changed_and_a_training_stopped_with_its_best(ui, modell
     assert next(v for f, v, _ in model["decisions"] if f == "input_size") == [64, 64]
     ui.page.get_by_role("checkbox", name=model["name"]).check()
     ui.page.locator("[data-role=models] [data-role=chart]").wait_for()
+
+
+@one_language
+def test_a_failure_is_said_in_words(ui, modelled):
+    ui.label(modelled)
+    place(ui, "train")
+    ui.page.get_by_text(text("train.more")).click()
+    ui.page.get_by_label(text("train.split"), exact=True).fill("by-video")
+    ui.page.get_by_role("button", name=text("train.go"), exact=True).click()
+    ui.page.locator("[data-role=training][data-status=failed]").wait_for(timeout=60_000)
+    alert = ui.page.locator("[data-role=training] [role=alert]").inner_text()
+    assert "all labels are of one video" in alert and "{" not in alert
+    assert "all labels are of one video" in ui.page.locator(".toast").inner_text()
 
 
 @one_language

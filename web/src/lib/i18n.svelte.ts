@@ -43,8 +43,8 @@ export const formatted = (value: number, digits = 0) =>
 
 /** What the server refused, in the user's language; what no catalogue knows is said in English. */
 export function said(problem: Problem): string {
-  const key = `error.${problem.code}`;
-  return key in (CATALOGUES[current] ?? {}) ? t(key, problem.values) : t("error.other", { message: problem.message });
+  const key = `error.${problem.code}` in (CATALOGUES[current] ?? {}) ? `error.${problem.code}` : "error.other";
+  return t(key, { ...problem.values, message: problem.message });
 }
 
 /** m:ss.cc of a moment in a video. */
