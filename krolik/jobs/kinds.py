@@ -5,7 +5,7 @@ A job that is gone on with gets the same document; what it has done already is i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -218,8 +218,3 @@ KINDS: dict[str, Kind] = {
     "import": Kind(import_labels),
     "proxy": Kind(proxy),
 }
-
-
-def names() -> Sequence[str]:
-    """The kinds of jobs that there are."""
-    return list(KINDS)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from krolik import jobs as control
-from krolik.actions.reporter import Silent
 from krolik.demonstration.show import label_exactly
+from krolik.evaluation.doubts import WEIGHTS
 from krolik.project import ProjectFile, jobs
 from krolik.skeleton import template
 from tests.server.conftest import ended
@@ -138,16 +138,10 @@ def test_suggestions_have_reasons_and_proposals(live, base, tmp_path):
     about = lanes["suggested"]
     assert sorted(a["rank"] for a in about.values()) == list(range(5))
     assert any(a["reasons"] for a in about.values())
-    assert {r["kind"] for a in about.values() for r in a["reasons"]} <= set(control_kinds())
+    assert {r["kind"] for a in about.values() for r in a["reasons"]} <= set(WEIGHTS)
     frame = int(next(iter(about)))
     stretch = live.client.get(f"{base}/videos/{video}/labels?start={frame}&stop={frame + 1}").json()
     assert len(stretch["predicted"][str(frame)][0]) == 8
-
-
-def control_kinds():
-    from krolik.evaluation.doubts import WEIGHTS
-
-    return WEIGHTS
 
 
 @pytest.mark.parametrize("what, body, code", [
@@ -196,4 +190,3 @@ def test_drafts_begin_by_themselves_when_there_is_enough(rabbit, tmp_path):
         control.wait(file, job.id, 60)
         assert drafts.consider() is None  # not again for the same labels
         assert jobs.get(file, job.id).document["labelled"] >= FIRST
-    assert Silent().cancelled() is False
