@@ -89,6 +89,7 @@ def test_cancel_and_go_on(labelled):
     assert control.wait(labelled, job.id, 60).status == "cancelled"
 
 
+@pytest.mark.slow
 @needs_kill
 def test_killed_training_is_told_apart_and_ends_the_same(labelled, tmp_path):
     whole = tmp_path / "whole.krolik"

@@ -61,7 +61,8 @@ def video_of(file: ProjectFile) -> str:
     return videos.record(file, "long.mp4").id
 
 
-KINDS = ["train", "predict", "run", "export", "suggest", "select", "evaluate", "plan", "report"]
+KINDS = ["train", "predict", "run", "export", "suggest"]
+MORE = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("select", "evaluate", "plan", "report")]
 
 
 def document(kind: str, file: ProjectFile, out) -> dict:
@@ -74,7 +75,7 @@ def document(kind: str, file: ProjectFile, out) -> dict:
     }[kind]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *MORE])
 def test_a_killed_job_of_each_kind_is_gone_on_with(path, kind, tmp_path):
     with ProjectFile.open(path) as file:
         job = control.submit(file, kind, document(kind, file, tmp_path / "out"), "ui").id

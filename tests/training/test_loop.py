@@ -51,6 +51,9 @@ class Watching:
     def cancelled(self):
         return self.stop_after is not None and self.seen[-1].steps >= self.stop_after and self.seen[-1].stage == "pose"
 
+    def abandoned(self):
+        return False
+
 
 def train(steps: int, pipeline: str = "whole", seed: int = 0, events=None, resume=None, width: float = 0.5):
     settings = Settings(budget=Budget(steps=steps), pipeline=pipeline, seed=seed, input_px=128, width=width)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -61,6 +62,17 @@ def browser():
             pytest.skip(f"no browser can be had here: {error.message.splitlines()[0]}")
         yield found
         found.close()
+
+
+ONCE = {"test_labelling.py", "test_frames.py"}
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Tests of these files do the same in both languages: one of them each time, the other one with the slow tests."""
+    for item in items:
+        chosen = getattr(item, "callspec", None) and item.callspec.params.get("ui")
+        if item.path.name in ONCE and chosen and chosen != ("en", "ru")[crc32(item.originalname.encode()) % 2]:
+            item.add_marker(pytest.mark.slow)
 
 
 class Ui:

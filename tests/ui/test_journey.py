@@ -73,7 +73,7 @@ def test_the_whole_journey(ui, rabbit, tmp_path):
 
     page.get_by_role("button", name=text("results.suggest")).click()
     page.locator("[data-role=reasons]").wait_for(timeout=120_000)
-    for _ in range(2):  # corrected: the proposal is taken, then the points put where they are
+    for _ in range(2):  # corrected: the proposed points are dragged to where they are
         ui.settled()
         frame = ui.number
         assert frame not in done and page.locator("[data-role=reasons]").inner_text()
@@ -104,15 +104,14 @@ def test_the_whole_journey(ui, rabbit, tmp_path):
 
 
 def correct(ui, truth, frame: int) -> None:
-    """Takes the proposals over, then sets every point anew that is not where it should be."""
-    ui.page.get_by_role("button", name=text("label.accept")).click()
-    ui.saved()
+    """Drags every proposed point that is seen to where it is, which makes it a label."""
     identity = ui.page.url.split("/p/")[1].split("/")[0]
-    ui.page.wait_for_function("() => document.querySelector('[data-role=saved]').dataset.pending === '0'")
-    for number, (point, visible) in enumerate(zip(truth.points[frame], truth.visible[frame])):
-        now = ui.points(identity, frame).get(number)
-        if visible and now is not None and len(now) == 3 and np.hypot(*(np.array(now[1:]) - point)) > 3:
-            ui.drag(tuple(now[1:]), tuple(point))
+    base = f"/api/projects/{identity}"
+    video = ui.live.client.get(base).json()["videos"][0]["id"]
+    stretch = ui.live.client.get(f"{base}/videos/{video}/labels?start={frame}&stop={frame + 1}").json()
+    for keypoint, (x, y, _) in stretch["predicted"][str(frame)][0].items():
+        if truth.visible[frame][int(keypoint)]:
+            ui.drag((x, y), tuple(truth.points[frame][int(keypoint)]))
     ui.saved()
 
 
@@ -223,9 +222,10 @@ def test_the_plan_can_be_changed_and_a_training_stopped_with_its_best(ui, modell
     ui.page.get_by_text(text("plan.yours")).wait_for(timeout=60_000)
     ui.page.get_by_label(text("train.own-budget")).fill("2000steps")
     ui.page.get_by_role("button", name=text("train.go"), exact=True).click()
-    ui.page.locator("[data-role=training] [data-role=error]").wait_for(timeout=120_000)
-    ui.page.get_by_role("button", name=text("train.stop")).click()
-    ui.page.locator("[data-role=training][data-status=done]").wait_for(timeout=90_000)
+    running = ui.page.locator("[data-role=training][data-status=running]")
+    running.locator("[data-role=error]").wait_for(timeout=120_000)
+    running.get_by_role("button", name=text("train.stop")).click(timeout=60_000)
+    running.wait_for(state="detached", timeout=90_000)
     job = max(
         ui.live.client.get(f"/api/projects/{identity}/jobs").json(), key=lambda j: j["id"] * (j["kind"] == "train")
     )
