@@ -211,6 +211,7 @@ def test_filters_smoothing_and_curves(ui, modelled):
     ui.page.locator("[data-role=export] [data-role=download]", has_text="coco").wait_for(timeout=60_000)
 
 
+@pytest.mark.slow
 @one_language
 def test_the_plan_can_be_changed_and_a_training_stopped_with_its_best(ui, modelled):
     identity = ui.label(modelled)
