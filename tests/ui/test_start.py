@@ -30,7 +30,6 @@ def test_from_a_video_to_twenty_labelled_frames_of_a_seven_keypoint_rabbit(ui, r
     page.get_by_role("link", name=text("place.label")).last.click()
     extra += 1
     page.get_by_text(text_of_twenty()).wait_for()
-    page.locator("[data-role=job]").wait_for(state="detached")  # with its end the page goes to the first of them
     page.locator(".queue li button.here").wait_for()
     ui.settled()
     identity = page.url.split("/p/")[1].split("/")[0]
