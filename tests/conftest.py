@@ -37,9 +37,34 @@ def labelled(rabbit, tmp_path):
         yield file
 
 
+SMALL = {"budget": "60steps", "pipeline": "whole", "input_px": 64, "width": 0.5}  # of a training for tests
+
+
+@pytest.fixture(scope="session")
+def small_model(rabbit, tmp_path_factory) -> Path:
+    """A project with the generated video, every fourth frame labelled, and a hardly trained model; use a backup."""
+    from krolik import api
+
+    path, truth = rabbit
+    place = tmp_path_factory.mktemp("small") / "small.krolik"
+    with ProjectFile.create(place, template("rabbit")) as file:
+        label_exactly(file, path, truth, 4)
+    with api.open(place) as project:
+        project.train(**SMALL)
+    return place
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_of_the_session(tmp_path_factory):
+    """What the program remembers on this computer is not that of whoever runs the tests, in wider fixtures neither."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KROLIK_STATE", str(tmp_path_factory.mktemp("session")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,13 @@ import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from krolik.errors import NotFound
+from krolik.actions.reporter import Reporter
+from krolik.errors import Cancelled, NotFound
 from krolik.project import ProjectFile, history, videos
 from krolik.project.edits import Change
 from krolik.project.videos import VideoRecord
-from krolik.video import open_video
+from krolik.video import VideoFile, open_video
+from krolik.video.index import build_index
 from krolik.video.source import Video, content_fingerprint
 
 
@@ -28,14 +30,16 @@ def expand(patterns: Iterable[str | Path]) -> list[Path]:
     return paths
 
 
-def add_videos(file: ProjectFile, paths: Sequence[Path], source: str) -> list[VideoRecord]:
-    """Adds videos that the project does not have yet, in one change. Raises InvalidFile, NotFound."""
+def add_videos(
+    file: ProjectFile, paths: Sequence[Path], source: str, reporter: Reporter | None = None
+) -> list[VideoRecord]:
+    """Adds videos that the project does not have yet, in one change. Raises InvalidFile, NotFound, Cancelled."""
     added, edits, opened = [], [], []
     try:
-        for path in paths:
+        for number, path in enumerate(paths):
             known = videos.find(file, content_fingerprint(path))
             if known is None:
-                video = open_video(path)
+                video = _opened(path, (number, len(paths)), reporter)
                 opened.append(video)
                 record = videos.describe(file, video, getattr(video, "names", None))
                 edits.append(videos.set_video(file, record))
@@ -52,6 +56,19 @@ def add_videos(file: ProjectFile, paths: Sequence[Path], source: str) -> list[Vi
         for video in opened:
             video.close()
     return [record for record, _ in added]
+
+
+def _opened(path: Path, part: tuple[int, int], reporter: Reporter | None) -> Video:
+    """The video, with its index made anew where somebody listens to how far that is."""
+    if reporter is None or path.is_dir():
+        return open_video(path)
+
+    def progress(fraction: float) -> None:
+        if reporter.cancelled():
+            raise Cancelled("cancelled while the video was read", path, code="cancelled")
+        reporter.progress("read videos", (part[0] + fraction) / part[1], path.name)
+
+    return VideoFile(path, build_index(path, progress))
 
 
 def relink(file: ProjectFile, path: Path, source: str) -> VideoRecord:

@@ -46,13 +46,17 @@ def _predicted(
                 pose = predict_frame(model, video[index])
             except (InvalidFile, NotFound):  # it cannot be decoded
                 continue
-            score = np.nan_to_num(pose[None, ..., 2]).astype(np.float32)
-            block = Predictions(index, pose[None, ..., :2].astype(np.float32), score, np.ones(1, bool))
-            found.append((FrameKey(identity, index), block))
+            found.append((FrameKey(identity, index), single(index, pose)))
             reporter.progress("propose points", (number + 1) / len(frames), video.name)
             if reporter.cancelled():
                 break
     return found
+
+
+def single(frame: int, pose: np.ndarray) -> Predictions:
+    """The poses (N, K, 3) of one frame as predictions."""
+    score = np.nan_to_num(pose[None, ..., 2]).astype(np.float32)
+    return Predictions(frame, pose[None, ..., :2].astype(np.float32), score, np.ones(1, bool))
 
 
 def keep(file: ProjectFile, model: PoseModel, proposals: Iterable[tuple[FrameKey, Predictions]]) -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from krolik import defaults
 from krolik.actions.reporter import Reporter
 from krolik.errors import Cancelled, InvalidSetting, NotFound
 from krolik.poses import FrameKey
@@ -38,6 +39,13 @@ def select(
     with file.write():
         history.commit(file, Change(tuple(selection.mark(file, keys, wish.strategy)), source, title))
     return keys
+
+
+def select_first(file: ProjectFile, source: str, reporter: Reporter) -> list[FrameKey]:
+    """The first frames of a new project's videos, so that labelling can begin at once."""
+    count = defaults.SELECT_COUNT
+    quotas = {r.id: min(count, r.frames) for r in videos.records(file)}
+    return select(file, [], Wish(count), quotas, source, reporter)
 
 
 def _select_one(

@@ -16,7 +16,7 @@ from krolik.errors import Cancelled, Conflict, InvalidSetting, KrolikError, NotF
 from krolik.evaluation import doubts
 from krolik.evaluation.doubts import Reason
 from krolik.inference.model import PoseModel
-from krolik.poses import FrameKey, Predictions
+from krolik.poses import FrameKey
 from krolik.project import ProjectFile, history, labels, models, runs, selection, videos
 from krolik.project.edits import Change
 from krolik.project.models import ModelRecord
@@ -203,9 +203,4 @@ def _keep(
                     "reasons": [reason_json(r, bones) for r in one.reasons]}  # fmt: skip
             edits += selection.mark(file, [one.key], ORIGIN, said)
         history.commit(file, Change(tuple(edits), source, f"suggest {len(suggested)} frames"))
-        proposing.keep(file, model, [(s.key, _block(s.key, p)) for s, p in zip(suggested, poses)])
-
-
-def _block(key: FrameKey, pose: np.ndarray) -> Predictions:
-    return Predictions(key.index, pose[None, ..., :2].astype(np.float32), np.nan_to_num(pose[None, ..., 2]),
-                       np.ones(1, bool))  # fmt: skip
+        proposing.keep(file, model, [(s.key, proposing.single(s.key.index, p)) for s, p in zip(suggested, poses)])

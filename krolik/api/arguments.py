@@ -30,6 +30,11 @@ def many(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
     return [paths] if isinstance(paths, (str, Path)) else list(paths)
 
 
+def anywhere(path: PathLike) -> str:
+    """The same file for a process in another folder; a name, or a pattern that names no file, as it is."""
+    return str(Path(path).absolute()) if Path(path).exists() else str(path)
+
+
 def import_wishes(missing: str, unconfirmed: bool) -> Wishes:
     """Raises InvalidSetting."""
     from krolik.formats.imported import Wishes

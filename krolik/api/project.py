@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from krolik import defaults
-from krolik.api.arguments import PathLike, import_wishes, many, parse_skeleton, parsed_smoothing, silent
+from krolik.api.arguments import PathLike, anywhere, import_wishes, many, parse_skeleton, parsed_smoothing, silent
 from krolik.poses import FrameKey, Labels
 from krolik.project import ProjectFile, history, labels, models, selection
 from krolik.skeleton import Skeleton
@@ -301,8 +302,8 @@ class Project:
         from krolik.actions.predicting import load_model, predict
 
         network, wanted = load_model(self.file, model), many(videos)
-        document = {"videos": [str(v) for v in wanted], "model": None if model is None else str(model), "start": start,
-                    "stop": stop, "again": again}  # fmt: skip
+        document = {"videos": [anywhere(v) for v in wanted], "model": None if model is None else anywhere(model),
+                    "start": start, "stop": stop, "again": again}  # fmt: skip
 
         def work(reporter: Reporter) -> list[PredictionReport]:
             return predict(self.file, wanted, network, (start, stop), again, reporter)
@@ -351,7 +352,9 @@ class Project:
         def work(reporter: Reporter) -> list[Path]:
             return render(self.file, str(video), Path(out), source, frames, looks, reporter)
 
-        document = {"video": str(video), "out": str(out), "model": model, "smoothing": source.smoothing.to_json()}
+        document = {"video": anywhere(video), "out": str(Path(out).absolute()), "model": model,
+                    "frames": None if frames is None else list(frames), "style": asdict(looks),
+                    "smoothing": source.smoothing.to_json()}  # fmt: skip
         return self._as_job("render", document, work, reporter)
 
     @property

@@ -6,7 +6,6 @@ A job that is gone on with gets the same document; what it has done already is i
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,23 +32,29 @@ def train(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     from krolik.actions import proposing, training
     from krolik.actions.planning import wishes
 
-    wish = dict(job.document)
-    split, name, folds, propose = (wish.pop(k, d) for k, d in (
-        ("split", defaults.SPLIT), ("name", None), ("folds", 0), ("propose", False)))  # fmt: skip
-    wish.pop("labelled", None)
+    document = job.document
     run = None if job.run is None else runs.get(file, job.run)
     if run is None:
-        model = training.train(file, wishes(**wish), split, name, folds, reporter)
+        split, name, folds = document.get("split", defaults.SPLIT), document.get("name"), document.get("folds", 0)
+        model = training.train(file, wishes(**_settings(document)), split, name, folds, reporter)
     elif run.status == "done":  # it was interrupted after the training
         model = next(m for m in models.every(file) if m.run == run.id)
     else:
         model = training.resume(file, reporter, run.id)
     measured = None
-    with suppress(KrolikError):  # a split without test frames
+    try:
         measured = _measured(file, model.name, reporter)
-    if propose:
+    except KrolikError as error:  # a split without test frames: there is nothing to measure
+        reporter.note(f"not measured on test frames: {error.what}")
+    if document.get("propose", False):
         proposing.propose(file, model.name, reporter)
     return {"model": model.name, "error_px": measured}
+
+
+def _settings(document: dict) -> dict:
+    """What a document of a training says of the plan."""
+    others = ("split", "name", "folds", "propose", "labelled")
+    return {k: v for k, v in document.items() if k not in others}
 
 
 def _measured(file: ProjectFile, model: str, reporter: Reporter) -> float | None:
@@ -63,8 +68,8 @@ def _measured(file: ProjectFile, model: str, reporter: Reporter) -> float | None
 def plan(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     from krolik.actions.planning import prepare, wishes
 
-    wish = {k: v for k, v in job.document.items() if k not in ("split", "name", "folds", "propose")}
-    return prepare(file, wishes(**wish), job.document.get("split", defaults.SPLIT), reporter).to_json()
+    split = job.document.get("split", defaults.SPLIT)
+    return prepare(file, wishes(**_settings(job.document)), split, reporter).to_json()
 
 
 def evaluate(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
@@ -125,15 +130,14 @@ def export(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
 
 def run(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     """The whole way: predicts videos, then writes their tables and annotated videos into a folder."""
-    from krolik.actions.exporting import latest_runs
     from krolik.actions.running import write_results
 
     predicted = predict(file, job, _Part(reporter, 0.0, 0.6))
     out, written = Path(job.document["out"]), []
-    done = [v["video"] for v in predicted["videos"] if not v["error"]]
-    for number, video in enumerate(latest_runs(file, job.document.get("model"), done)):
+    done = [v["run"] for v in predicted["videos"] if not v["error"]]
+    for number, made in enumerate(done):
         part = _Part(reporter, 0.6 + 0.4 * number / len(done), 0.4 / len(done))
-        written += write_results(file, video, out, _wanted(job.document), part)
+        written += write_results(file, runs.get(file, made), out, _wanted(job.document), part)
     return {**predicted, "files": [str(p) for p in written]}
 
 
@@ -145,11 +149,25 @@ def _wanted(document: dict):
     return Results(tables, Style(**document.get("style", {})), Smoothing(**document.get("smoothing", {})))
 
 
+def add(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
+    """Reads videos into the project; with "select", frames of a new project are chosen at once."""
+    from krolik.actions.adding import add_videos
+    from krolik.actions.selecting import select_first
+    from krolik.project import selection
+
+    records = add_videos(file, [Path(p) for p in job.document["paths"]], job.source, reporter)
+    if job.document.get("select") and not selection.load(file):
+        select_first(file, job.source, reporter)
+    return {"videos": [r.id for r in records]}
+
+
 def select(file: ProjectFile, job: Job, reporter: Reporter) -> list:
     from krolik.actions import selecting
     from krolik.sampling import Wish
 
     document = job.document
+    if document.get("first"):
+        return [list(k) for k in selecting.select_first(file, job.source, reporter)]
     wish = Wish(document["count"], document.get("strategy", defaults.STRATEGY),
                 *selecting.parse_range(document.get("range")), document.get("seed", 0))  # fmt: skip
     names, quotas = document.get("videos", []), document.get("quotas", {})
@@ -213,6 +231,7 @@ KINDS: dict[str, Kind] = {
     "render": Kind(render, VIDEO),
     "run": Kind(run, VIDEO),
     "export": Kind(export),
+    "add": Kind(add),
     "select": Kind(select),
     "suggest": Kind(suggest),
     "import": Kind(import_labels),

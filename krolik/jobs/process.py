@@ -31,10 +31,12 @@ def carry_out(
     reporter: Reporter,
     work: Callable[[Reporter], Result],
     kept: Callable[[Result], object] = lambda result: result,
+    own: bool = False,
 ) -> Result:
     """Does the work of a job in this process and keeps its row; errors go on to the caller.
 
-    kept: what the row keeps of the result, as JSON values. Raises Conflict when another process does it, Cancelled
+    kept: what the row keeps of the result, as JSON values. own: this process has nothing else to do, so it may be ended
+    where the work does not listen to being cancelled. Raises Conflict when another process does it, Cancelled
     when it was cancelled before its turn.
     """
     try:
@@ -43,7 +45,7 @@ def carry_out(
         raise Conflict(f"job {job} is being done already", file.path) from error
     with alive:
         jobs.update(file, job, pid=os.getpid(), host=host())
-        row = RowReporter(file, job, reporter)
+        row = RowReporter(file, job, reporter, (lambda: _give_up(file, job)) if own else None)
         try:
             with _turn(file, job, row):
                 jobs.update(file, job, status="running", started=time.time(), text="")
@@ -57,6 +59,13 @@ def carry_out(
             raise
         _end(file, job, row, status="done", fraction=1.0, result=kept(result))
     return result
+
+
+def _give_up(file: ProjectFile, job: int) -> None:
+    """Ends the process of a cancelled job that does not hear of it; what it has kept is whole, as after a kill."""
+    with suppress(KrolikError):
+        jobs.update(file, job, status="cancelled", seconds_left=None)
+    os._exit(1)
 
 
 def _end(file: ProjectFile, job: int, row: RowReporter, **columns: object) -> None:
@@ -105,7 +114,7 @@ def main(path: str, number: str) -> None:
     with ProjectFile.open(Path(path)) as file:
         job = jobs.get(file, int(number))
         try:
-            carry_out(file, job.id, Silent(), lambda reporter: KINDS[job.kind].work(file, job, reporter))
+            carry_out(file, job.id, Silent(), lambda reporter: KINDS[job.kind].work(file, job, reporter), own=True)
         except KrolikError as error:
             logging.getLogger("krolik").warning("job %d: %s", job.id, error)
             sys.exit(error.exit_code)

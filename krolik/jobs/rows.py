@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from krolik.actions.reporter import Reporter
@@ -15,15 +15,19 @@ from krolik.project import ProjectFile, jobs
 WRITE_SECONDS = 0.5  # between two writes of the progress
 LOOK_SECONDS = 0.25  # between two looks at what a person wishes
 BEAT_SECONDS = 5.0  # how often a silent job shows that it lives
+GRACE_SECONDS = 20.0  # for a good end after a job was cancelled
 CURVE_SECONDS = 1.0  # between two points of a curve, at first
 CURVE_POINTS = 400  # about so many points a long curve has
 
 
 class RowReporter:
-    """A Reporter that writes to the job's row, and passes everything on to another one (the terminal's bar)."""
+    """A Reporter that writes to the job's row, and passes everything on to another one (the terminal's bar).
 
-    def __init__(self, file: ProjectFile, job: int, other: Reporter):
-        self._file, self._job, self._other = file, job, other
+    given_up: called when the job was to be cancelled GRACE_SECONDS ago and still works; None waits for ever.
+    """
+
+    def __init__(self, file: ProjectFile, job: int, other: Reporter, given_up: Callable[[], None] | None = None):
+        self._file, self._job, self._other, self._given_up = file, job, other, given_up
         self._began = time.monotonic()
         self._written = self._looked = self._drawn = -math.inf
         self._wish, self._error = "", math.nan
@@ -32,9 +36,14 @@ class RowReporter:
         self._thread.start()
 
     def _beat(self) -> None:
+        deadline = math.inf
         while not self._ended.wait(BEAT_SECONDS):
             with suppress(KrolikError):
+                if jobs.get(self._file, self._job).wish == "cancel":
+                    deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
                 jobs.update(self._file, self._job)
+            if self._given_up is not None and time.monotonic() > deadline:
+                self._given_up()
 
     def end(self) -> None:
         """The row is not written to any more."""

@@ -21,19 +21,21 @@ def annotated_frames(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(frame number, (H, W, 3) uint8 RGB) of the frames of a span; one that cannot be decoded is grey and says so.
 
-    blocks: of all frames of the span, and of those before it that its trails come from.
+    blocks: of the frames of the span, and of those before it that its trails come from. A frame that they leave out is
+    shown as it is.
     """
     overlay = Overlay(skeleton, style, video.size)
-    frames = video.frames(*span)
-    for block in blocks:
-        for row in range(len(block)):
-            poses = np.dstack([block.xy[row], block.score[row]])
-            if block.start + row < span[0]:
-                overlay.remember(poses)
-            elif (found := next(frames, None)) is not None:
-                yield found[0], overlay.draw(_picture(found[1], found[0], video.size), poses)
-            else:
-                return
+    rows = ((b.start + i, np.dstack([b.xy[i], b.score[i]])) for b in blocks for i in range(len(b)))
+    row = next(rows, None)
+    while row is not None and row[0] < span[0]:
+        overlay.remember(row[1])
+        row = next(rows, None)
+    for i, frame in video.frames(*span):
+        picture = _picture(frame, i, video.size)
+        if row is not None and row[0] == i:
+            picture = overlay.draw(picture, row[1])
+            row = next(rows, None)
+        yield i, picture
 
 
 def _picture(frame: Frame | None, i: int, size: tuple[int, int]) -> np.ndarray:

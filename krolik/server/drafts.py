@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from krolik import jobs as control
-from krolik.errors import KrolikError
 from krolik.project import ProjectFile, jobs, labels, models, selection
 from krolik.project.jobs import Job
 
@@ -28,7 +27,7 @@ class Drafts:
             self._file.put(SWITCH, "on" if on else "off")
 
     def consider(self) -> Job | None:
-        """Called after every edit: starts a training when there is enough that is new, and frames wait for it."""
+        """After edits: a training, if there is enough that is new and frames wait for proposals."""
         if not self.on or self._file.read_only:
             return None
         labelled = labels.documents(self._file).keys()
@@ -40,7 +39,4 @@ class Drafts:
         if not any(key not in labelled for key in selection.load(self._file)):
             return None
         document = {"budget": BUDGET, "propose": True, "labelled": len(labelled)}
-        try:
-            return control.submit(self._file, "train", document, "draft")
-        except KrolikError:  # a comfort: labelling goes on without it
-            return None
+        return control.submit(self._file, "train", document, "draft")

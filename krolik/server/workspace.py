@@ -6,9 +6,9 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from krolik import defaults
 from krolik import jobs as control
 from krolik.actions.labelling import keep_frame
 from krolik.errors import KrolikError, NotFound
@@ -41,7 +41,7 @@ class Opened:
         self.overviews, self._traffic, self.drafts = Overviews(file), traffic, Drafts(file, drafts)
         self._servers: dict[str, FrameServer] = {}
         self._lock = threading.Lock()
-        self._to_keep = threading.Event()
+        self._to_keep, self._was_edited = threading.Event(), threading.Event()
         self.closed = False
         threading.Thread(target=self._keep_pixels, daemon=True, name="keep pixels").start()
         self.keep_pixels()
@@ -82,12 +82,24 @@ class Opened:
         if not self.file.read_only:
             self._to_keep.set()
 
+    def edited(self) -> None:
+        """A label was made: its pixels are kept, and it may be enough for a small training, in the background."""
+        self._was_edited.set()
+        self.keep_pixels()
+
+    def _consider_a_draft(self) -> None:
+        with suppress(KrolikError):  # a comfort: labelling goes on without it
+            self.drafts.consider()
+
     def _keep_pixels(self) -> None:
         while not self.closed:
             self._to_keep.wait()
             self._to_keep.clear()
             while self._to_keep.wait(QUIET_SECONDS) and not self.closed:  # the next click matters more
                 self._to_keep.clear()
+            if self._was_edited.is_set() and not self.closed:
+                self._was_edited.clear()
+                self._consider_a_draft()
             hopeless: set[str] = set()
             while (key := self._next_to_keep(hopeless)) is not None:
                 if not self._keep(key):
@@ -176,8 +188,11 @@ class Workspace:
 
     def select_first(self, opened: Opened) -> Job:
         """Chooses the first frames of a new project's videos, so that labelling can begin at once."""
-        quotas = {r.id: min(defaults.SELECT_COUNT, r.frames) for r in videos.records(opened.file)}
-        return control.submit(opened.file, "select", {"count": defaults.SELECT_COUNT, "quotas": quotas}, "ui")
+        return control.submit(opened.file, "select", {"first": True}, "ui")
+
+    def add_videos(self, opened: Opened, paths: Sequence[Path], new: bool = False) -> Job:
+        """Starts reading videos into a project; of a new one the first frames are then chosen."""
+        return control.submit(opened.file, "add", {"paths": [str(p) for p in paths], "select": new}, "ui")
 
     def build_proxy(self, opened: Opened, record: VideoRecord) -> Job | None:
         """Starts making the display copy of a video if that pays and it is not there yet."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -65,12 +67,16 @@ class VideoIndex:
             )  # fmt: skip
 
 
-def build_index(path: Path) -> VideoIndex:
-    """Reads the whole file once, without decoding more than one frame. Raises InvalidFile."""
+def build_index(path: Path, progress: Callable[[float], None] | None = None) -> VideoIndex:
+    """Reads the whole file once, without decoding more than one frame. Raises InvalidFile.
+
+    `progress` is told the fraction that is read and may raise to cancel.
+    """
     import av
     import av.error
 
-    try:
+    length = path.stat().st_size
+    with _translated(path):
         with av.open(str(path), options=OPENING) as container:
             if not container.streams.video:
                 raise InvalidFile("no video in this file", path, code="not-a-video")
@@ -81,6 +87,8 @@ def build_index(path: Path) -> VideoIndex:
                     if packet.size and not packet.is_discard:
                         pts.append(packet.pts)
                         keys.append(packet.is_keyframe)
+                    if progress is not None and len(pts) % 500 == 0 and packet.pos is not None:
+                        progress(min(1.0, packet.pos / max(1, length)))
             except av.error.FFmpegError:  # a file cut off: what was read is the video
                 pass
             if not pts:
@@ -88,13 +96,6 @@ def build_index(path: Path) -> VideoIndex:
             rate = stream.average_rate or stream.guessed_rate or Fraction(25)
             time_base, declared = stream.time_base or 1 / rate, stream.frames
         turns, size = _orientation(path)
-    except av.error.FFmpegError as error:
-        raise InvalidFile(
-            f"not a video that can be read ({error.strerror})",
-            path,
-            "If it was cut off, copy it again.",
-            "not-a-video",
-        ) from error
     if any(p is None for p in pts) or len(set(pts)) != len(pts):
         count = _count_decodable(path)
         ticks = np.round(np.arange(count) / float(rate * time_base)).astype(np.int64)
@@ -102,6 +103,33 @@ def build_index(path: Path) -> VideoIndex:
     order = np.argsort(np.array(pts, np.int64), kind="stable")
     keyframes = np.flatnonzero(np.array(keys)[order]).astype(np.int64)
     return VideoIndex(np.array(pts, np.int64)[order], keyframes, time_base, rate, size, turns, True, declared)
+
+
+def probe(path: Path) -> None:
+    """Looks at the beginning of a file only. Raises InvalidFile for what is no video."""
+    import av
+
+    with _translated(path):
+        with av.open(str(path), options=OPENING) as container:
+            if not container.streams.video:
+                raise InvalidFile("no video in this file", path, code="not-a-video")
+        _orientation(path)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """FFmpeg's refusals in words that help."""
+    import av.error
+
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise InvalidFile(
+            f"not a video that can be read ({error.strerror})",
+            path,
+            "If it was cut off, copy it again.",
+            "not-a-video",
+        ) from error
 
 
 def _orientation(path: Path) -> tuple[int, tuple[int, int]]:

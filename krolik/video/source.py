@@ -13,7 +13,7 @@ import numpy as np
 from krolik.errors import NotFound
 from krolik.video.frame import Frame
 from krolik.video.images import ImageSequence
-from krolik.video.index import VideoIndex
+from krolik.video.index import VideoIndex, probe
 from krolik.video.reader import VideoFile
 
 SAMPLE_BYTES = 1 << 16
@@ -51,6 +51,16 @@ def open_video(path: str | Path) -> Video:
     if not path.exists():
         raise NotFound("no such file or folder", path, code="no-file")
     return VideoFile(path)
+
+
+def check_video(path: Path) -> None:
+    """Looks whether this is a video or a folder of images, without reading all of it. Raises NotFound, InvalidFile."""
+    if path.is_dir():
+        ImageSequence(path)
+    elif not path.exists():
+        raise NotFound("no such file or folder", path, code="no-file")
+    else:
+        probe(path)
 
 
 def content_fingerprint(path: Path) -> str:

@@ -6,31 +6,15 @@ import pytest
 import krolik
 from krolik.actions.proposing import KIND
 from krolik.actions.suggesting import in_words
-from krolik.demonstration.show import label_exactly
 from krolik.errors import Conflict, InvalidSetting, NotFound
 from krolik.evaluation.doubts import WEIGHTS, Reason
 from krolik.poses import Predictions
 from krolik.project import ProjectFile, predictions, runs, selection, videos
-from krolik.skeleton import template
-
-SMALL = {"budget": "60steps", "pipeline": "whole", "input_px": 64, "width": 0.5}
-
-
-@pytest.fixture(scope="module")
-def trained(rabbit, tmp_path_factory):
-    path, truth = rabbit
-    folder = tmp_path_factory.mktemp("trained")
-    with ProjectFile.create(folder / "made.krolik", template("rabbit")) as file:
-        label_exactly(file, path, truth, 4)
-    with krolik.open(folder / "made.krolik") as project:
-        project.train(**SMALL)
-        project.backup(folder / "a.krolik")
-    return folder / "a.krolik"
 
 
 @pytest.fixture
-def project(trained, tmp_path):
-    with ProjectFile.open(trained) as file:
+def project(small_model, tmp_path):
+    with ProjectFile.open(small_model) as file:
         file.backup(tmp_path / "a.krolik")
     with krolik.open(tmp_path / "a.krolik") as opened:
         yield opened

@@ -124,6 +124,24 @@ def test_killed_prediction_goes_on(labelled, rabbit):
     assert predictions.next_frame(labelled, job.run, video) == 60
 
 
+DEAF = """
+import sys, time
+from krolik.jobs import kinds, process, rows
+rows.BEAT_SECONDS, rows.GRACE_SECONDS = 0.1, 0.5
+kinds.KINDS["select"] = kinds.Kind(lambda file, job, reporter: time.sleep(600))
+process.main(sys.argv[1], sys.argv[2])
+"""
+
+
+def test_a_job_that_does_not_listen_is_ended(labelled):
+    job = jobs.add(labelled, "select", {}, "ui", host())
+    process = subprocess.Popen([sys.executable, "-c", DEAF, str(labelled.path), str(job)])
+    until(lambda: jobs.get(labelled, job).status == "running")
+    control.cancel(labelled, job)
+    assert process.wait(30) == 1
+    assert jobs.get(labelled, job).status == "cancelled" and not control.settle(labelled)
+
+
 def test_two_trainings_take_turns(labelled):
     held = device_lock("training")
     with held.acquire():

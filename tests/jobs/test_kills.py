@@ -16,27 +16,21 @@ from krolik.files import storage_error
 from krolik.project import ProjectFile, jobs, models, predictions, runs
 from krolik.video.writer import VideoWriter
 from tests.clips import VARIANTS, write_clip
+from tests.conftest import SMALL
 from tests.server.conftest import Killable, ended
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
-SMALL = {"budget": "60steps", "pipeline": "whole", "input_px": 64, "width": 0.5}
 
 
 @pytest.fixture(scope="module")
-def prepared(rabbit, tmp_path_factory):
+def prepared(small_model, tmp_path_factory):
     """A project with a small model and a video of 700 frames that is not predicted; treat as read-only."""
-    from krolik.demonstration.show import label_exactly
-    from krolik.skeleton import template
-
-    path, truth = rabbit
     folder = tmp_path_factory.mktemp("prepared")
     write_clip(folder / "long.mp4", VARIANTS["plain"], 700)
-    with ProjectFile.create(folder / "made.krolik", template("rabbit")) as file:
-        label_exactly(file, path, truth, 4)
-    with krolik.open(folder / "made.krolik") as project:
+    with ProjectFile.open(small_model) as file:
+        file.backup(folder / "a.krolik")
+    with krolik.open(folder / "a.krolik") as project:
         project.add(folder / "long.mp4")
-        project.train(**SMALL)
-        project.backup(folder / "a.krolik")
     return folder / "a.krolik"
 
 
@@ -61,12 +55,13 @@ def video_of(file: ProjectFile) -> str:
     return videos.record(file, "long.mp4").id
 
 
-KINDS = ["train", "predict", "run", "export", "suggest"]
+KINDS = ["add", "train", "predict", "run", "export", "suggest"]
 MORE = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("select", "evaluate", "plan", "report")]
 
 
 def document(kind: str, file: ProjectFile, out) -> dict:
     return {
+        "add": {"paths": [str(out.parent / "new.mp4")], "select": False},
         "train": SMALL, "plan": SMALL, "predict": {"videos": [video_of(file)]},
         "run": {"videos": [video_of(file)], "out": str(out), "to": ["csv"]},
         "export": {"to": "csv", "what": "labels", "out": str(out / "labels.csv")}, "suggest": {"count": 3},
@@ -77,6 +72,7 @@ def document(kind: str, file: ProjectFile, out) -> dict:
 
 @pytest.mark.parametrize("kind", [*KINDS, *MORE])
 def test_a_killed_job_of_each_kind_is_gone_on_with(path, kind, tmp_path):
+    write_clip(tmp_path / "new.mp4", VARIANTS["plain"], 30)
     with ProjectFile.open(path) as file:
         job = control.submit(file, kind, document(kind, file, tmp_path / "out"), "ui").id
         end = time.monotonic() + 60

@@ -89,6 +89,20 @@ def test_annotated_video_has_every_frame_at_its_time(tmp_path, variant):
                 assert abs(marker[:, 1].mean() - xy[i, 0, 0, 0]) < 2
 
 
+def test_frames_without_predictions_are_shown_as_they_are(tmp_path):
+    write_clip(tmp_path / "a.mp4", VARIANTS["plain"], 20)
+
+    def block(start: int, stop: int) -> Predictions:
+        xy = np.full((stop - start, 1, 2, 2), 20, np.float32)
+        return Predictions(start, xy, np.ones((stop - start, 1, 2), np.float32), np.ones(stop - start, bool))
+
+    with VideoFile(tmp_path / "a.mp4") as video:
+        plain = {i: frame.rgb.copy() for i, frame in video.frames() if frame is not None}
+        found = dict(annotated_frames(video, BONES, [block(3, 6), block(10, 12)], Style(radius=4), (2, 15)))
+    assert list(found) == list(range(2, 15))
+    assert [i for i in found if not np.array_equal(found[i], plain[i])] == [3, 4, 5, 10, 11]
+
+
 @pytest.mark.parametrize("variant", ["plain", "variable-rate", "b-frames", "mov-mjpeg"])
 def test_a_long_video_in_parts_is_the_same_and_goes_on_where_it_was(tmp_path, variant, monkeypatch):
     source, out = tmp_path / f"a{VARIANTS[variant].suffix}", tmp_path / "b.mp4"

@@ -339,7 +339,8 @@ def test_pictures_are_kept_by_the_browser_as_long_as_they_cannot_change(page):
     folder = Path(page.get("").json()["path"]).parent / "images"
     write_image(folder / "a.png", barcode_frame(1))
     entry = page.client.post("/api/places/resolve", json={"path": str(folder)}).json()
-    (identity,) = page.client.post(f"{page.base}/videos", json={"places": [entry["id"]]}).json()
+    job = page.client.post(f"{page.base}/videos", json={"places": [entry["id"]]}).json()
+    (identity,) = ended(page.client, page.base, job["id"])["result"]["videos"]
     answer = page.client.get(f"{page.base}/videos/{identity}/frames/0")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, max-age=60")
 
@@ -363,7 +364,8 @@ def test_two_videos_of_one_name_are_kept_apart(page, project):
     (project.parent / "b").mkdir()
     write_clip(project.parent / "b" / "clip.mp4", VARIANTS["plain"], 20)
     entry = page.client.post("/api/places/resolve", json={"path": str(project.parent / "b" / "clip.mp4")}).json()
-    page.client.post(f"{page.base}/videos", json={"places": [entry["id"]]})
+    job = page.client.post(f"{page.base}/videos", json={"places": [entry["id"]]}).json()
+    assert ended(page.client, page.base, job["id"])["status"] == "done"
     first, second = page.get("").json()["videos"]
     assert first["name"] == second["name"] and first["id"] != second["id"]
     page.client.post(

@@ -9,24 +9,21 @@ from krolik.demonstration.show import label_exactly
 from krolik.evaluation.doubts import WEIGHTS
 from krolik.project import ProjectFile, jobs
 from krolik.skeleton import template
+from tests.conftest import SMALL
 from tests.server.conftest import ended
-
-SMALL = {"budget": "60steps", "pipeline": "whole", "input_px": 64, "width": 0.5}
 
 
 @pytest.fixture(scope="module")
-def trained(rabbit, tmp_path_factory):
-    """A project with a small model that has predicted its video; treat as read-only."""
+def trained(small_model, rabbit, tmp_path_factory):
+    """A project with a small model, measured, that has predicted its video; treat as read-only."""
     from krolik import api
 
-    path, truth = rabbit
     folder = tmp_path_factory.mktemp("trained")
-    with ProjectFile.create(folder / "rabbit.krolik", template("rabbit")) as file:
-        label_exactly(file, path, truth, 4)
+    with ProjectFile.open(small_model) as file:
+        file.backup(folder / "rabbit.krolik")
     with api.open(folder / "rabbit.krolik") as project:
-        project.train(**SMALL)
         project.evaluate()
-        project.predict(path)
+        project.predict(rabbit[0])
         project.backup(folder / "whole.krolik")
     return folder / "whole.krolik"
 

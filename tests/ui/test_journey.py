@@ -11,9 +11,9 @@ from krolik.demonstration.show import label_exactly
 from krolik.project import ProjectFile, labels
 from krolik.skeleton import template
 from krolik.video import VideoFile
+from tests.conftest import SMALL
 from tests.ui.conftest import text
 
-QUICK = {"budget": "60steps", "pipeline": "whole", "input_px": 64, "width": 0.5}
 NEAR_PX, NEAR_SHARE = 5, 0.95
 one_language = pytest.mark.parametrize("ui", ["ru"], indirect=True)  # the journey itself is made in both
 
@@ -140,7 +140,7 @@ def predicted(rabbit, tmp_path_factory):
     with ProjectFile.create(folder / "made.krolik", template("rabbit")) as file:
         label_exactly(file, folder / "rabbit.mp4", truth, 4)
     with api.open(folder / "made.krolik") as project:
-        project.train(**QUICK)
+        project.train(**SMALL)
         project.predict(folder / "rabbit.mp4")
         project.backup(folder / "rabbit.krolik")
     return folder
@@ -259,7 +259,7 @@ def test_an_interrupted_job_is_shown_and_gone_on_with(ui, modelled):
         pytest.skip("this system has no kill -9")
     identity = ui.label(modelled)
     base = f"/api/projects/{identity}"
-    job = ui.live.client.post(f"{base}/train", json={**QUICK, "budget": "3000steps"}).json()["id"]
+    job = ui.live.client.post(f"{base}/train", json={**SMALL, "budget": "3000steps"}).json()["id"]
     ui.page.locator("[data-role=job][data-kind=train]").wait_for()
     with ProjectFile.open(modelled) as file:
         from krolik.project import jobs

@@ -9,7 +9,6 @@ from fastapi.responses import StreamingResponse
 
 from krolik import jobs as control
 from krolik.actions import skeletons
-from krolik.actions.adding import add_videos
 from krolik.errors import KrolikError
 from krolik.project import history, jobs, labels, models, videos
 from krolik.project.history import Logged
@@ -26,6 +25,7 @@ from krolik.server.routes.context import Project, Work
 from krolik.server.stream import job_json, stream
 from krolik.server.workspace import Opened
 from krolik.skeleton import template
+from krolik.video.source import check_video
 
 router = APIRouter(prefix="/api/projects/{project}")
 MOST_CHANGES = 200  # of the history in one answer
@@ -125,10 +125,12 @@ def pairs(message: SkeletonValue, opened: Project) -> dict:
 
 
 @router.post("/videos")
-def add(message: VideosMessage, opened: Project, work: Work) -> list[str]:
-    """Adds videos by the ids of their places."""
+def add(message: VideosMessage, opened: Project, work: Work) -> dict:
+    """Starts adding videos by the ids of their places. Raises InvalidFile for what is no video."""
     paths = [work.places.path_of(p) for p in message.places]
-    return [r.id for r in add_videos(opened.file, paths, "ui")]
+    for path in paths:
+        check_video(path)
+    return job_json(work.add_videos(opened, paths))
 
 
 @router.post("/background")

@@ -11,17 +11,16 @@ import anyio
 from fastapi import APIRouter, Request
 
 import krolik
-from krolik.actions.adding import add_videos
 from krolik.errors import InvalidSetting, StorageError
-from krolik.files import discard, replacing
-from krolik.project import ProjectFile
+from krolik.files import replacing
+from krolik.project import ProjectFile, videos
 from krolik.project.file import SUFFIX
 from krolik.server.messages import CreateMessage, OpenMessage, PathMessage
 from krolik.server.places import VIDEOS
 from krolik.server.routes.context import Work
 from krolik.server.workspace import Workspace, identity_of
 from krolik.skeleton import TEMPLATES, Skeleton, template
-from krolik.video import open_video
+from krolik.video.source import check_video, content_fingerprint
 
 router = APIRouter(prefix="/api")
 UPLOADS = "Krolik"  # the folder in the home folder for videos that were dropped onto the page
@@ -67,22 +66,19 @@ def create(message: CreateMessage, work: Work) -> dict:
     name = message.name or paths[0].stem
     _check_name(name)
     for path in paths:  # a file that is no video must leave no project behind
-        open_video(path).close()
+        check_video(path)
     target = folder / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
     if target.exists() and message.name is None:
         opened = work.open(target)
-        add_videos(opened.file, paths, "ui")
+        lacking = [p for p in paths if videos.find(opened.file, content_fingerprint(p)) is None]
+        if lacking:
+            work.add_videos(opened, lacking)
         return {"id": opened.id, "existed": True}
     bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
-    try:
-        with ProjectFile.create(target, bones) as file:
-            add_videos(file, paths, "ui")
-    except StorageError:  # a project without its videos is of no use
-        discard(target)
-        raise
+    ProjectFile.create(target, bones).close()
     opened = work.open(target)
     if paths:
-        work.select_first(opened)
+        work.add_videos(opened, paths, new=True)
     return {"id": opened.id, "existed": False}
 
 

@@ -118,8 +118,7 @@ def edit(frame: int, message: LabelMessage, opened: Project, video: VideoOf) -> 
     """Applies operations to a frame; when this answers they are on the disk."""
     operations = [o.operation() for o in message.operations]
     document = label(opened.file, FrameKey(video.id, frame), operations, "ui", message.operation)
-    opened.keep_pixels()
-    opened.drafts.consider()
+    opened.edited()
     return {"revision": history.revision(opened.file), "document": None if document is None else with_ids(document)}
 
 

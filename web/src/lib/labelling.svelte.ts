@@ -201,8 +201,7 @@ export class Labelling {
     const here = queue.findIndex((q) => q.video === this.video.id && q.frame === this.player.wanted);
     const others = queue.filter((_, i) => i !== here);
     if (here < 0) return (direction === 1 ? others[0] : others.at(-1)) ?? null;
-    return queue[(here + direction + queue.length) % queue.length] === queue[here] ? null
-      : queue[(here + direction + queue.length) % queue.length]!;
+    return others.length ? queue[(here + direction + queue.length) % queue.length]! : null;
   }
 
   /** The nearest labelled frame in a direction. */

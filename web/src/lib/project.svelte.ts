@@ -53,6 +53,9 @@ export class Project {
     if (before?.status === job.status || job.active) return;
     if (job.status === "failed" && job.error) say(said(job.error), "error");
     if (job.status === "interrupted") say(t("job.interrupted", { what: t(`job.${job.kind}`) }), "error");
+    // the other places then begin with what was added last
+    const added = job.kind === "add" && job.status === "done" ? (job.result.videos as string[]).at(-1) : undefined;
+    if (added) localStorage.setItem(`krolik.video.${this.id}`, added);
     void this.refresh();
     for (const listener of this.listeners) listener(job);
   }
