@@ -30,8 +30,7 @@ def test_from_a_video_to_twenty_labelled_frames_of_a_seven_keypoint_rabbit(ui, r
     page.get_by_role("link", name=text("place.label")).last.click()
     extra += 1
     page.get_by_text(text_of_twenty()).wait_for()
-    page.locator(".queue li button.here").wait_for()
-    ui.settled()
+    ui.settled()  # on the frame that it goes to with the queue's arrival
     identity = page.url.split("/p/")[1].split("/")[0]
     done: list[int] = []
     for _ in range(20):
