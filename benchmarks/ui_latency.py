@@ -116,7 +116,7 @@ def predict_a_million(project: Path) -> None:
 
 
 def measure(folder: Path, steps: int) -> dict[str, list[float]]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     from tests.ui.conftest import QUIET, installed
 
@@ -134,7 +134,8 @@ def measure(folder: Path, steps: int) -> dict[str, list[float]]:
             page = browser.new_page(viewport={"width": 1400, "height": 900})
             page.goto(link[0])
             page.wait_for_selector("canvas[data-role=frame][data-exact=true]")
-            page.get_by_role("progressbar").wait_for(state="detached", timeout=600_000)  # the display copy is ready
+            work = page.get_by_role("progressbar")  # frames are selected and the display copy is made
+            expect(work).to_have_count(0, timeout=600_000)
             found = in_page(page, steps, np.random.default_rng(1))
             found["next, while training"] = while_training(page, folder, steps)
             browser.close()

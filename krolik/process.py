@@ -14,6 +14,7 @@ SPIN_COUNT = "10000"
 def prepare() -> None:
     """To be called before torch is imported. What the user has set in the environment stays."""
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what matrix products on a GPU need to repeat exactly
 
 
 def exists(pid: int) -> bool:

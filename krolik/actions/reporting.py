@@ -170,6 +170,7 @@ def _summary(record: ModelRecord, judged: _Judged | None, speed: float | None) -
         "seconds": document["statistics"]["seconds"], "steps": pose["steps"],
         "seconds_per_step": pose["seconds"] / pose["steps"] if pose["steps"] else None,
         "peak_memory_bytes": document["statistics"].get("peak_memory_bytes"),
+        "peak_gpu_memory_bytes": document["statistics"].get("peak_gpu_memory_bytes"),
         "frames_per_second": speed, "curve": pose["curve"], "validation_error_px": pose["validation_error_px"],
         "plan": plan, "decisions": _decisions(plan), "findings": document.get("findings", []),
         "calibration": document.get("calibration"), "tested": tested,

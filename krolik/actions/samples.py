@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -51,5 +52,22 @@ def training_set(file: ProjectFile, trainable: Sequence[Sample], validating: set
         labels.skeleton(file),
         [s for s in framed if s.key not in validating],
         [s for s in framed if s.key in validating],
-        lambda key: load_pixels(file, key),
+        _StoredPixels(file),
     )
+
+
+class _StoredPixels:
+    """The pixels that a project keeps; sent to another process, it opens the project there."""
+
+    def __init__(self, file: ProjectFile):
+        self._file = file
+
+    def __call__(self, key: FrameKey) -> np.ndarray:
+        return load_pixels(self._file, key)
+
+    def __reduce__(self):
+        return _stored_pixels, (self._file.path,)
+
+
+def _stored_pixels(path: Path) -> _StoredPixels:
+    return _StoredPixels(ProjectFile.open(path))

@@ -1,5 +1,4 @@
-"""Suggesting the frames whose labels would help a model most: the doubtful ones, unlike each other, each with its
-reasons."""
+"""Suggesting the frames whose labels would help a model most: those that cover what it doubts, each with reasons."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from krolik.project import ProjectFile, history, labels, models, runs, selection
 from krolik.project.edits import Change
 from krolik.project.models import ModelRecord
 from krolik.project.videos import VideoRecord
-from krolik.sampling.thumbnails import distances
+from krolik.sampling.cover import Likeness, cover
 from krolik.skeleton import Skeleton
 from krolik.training.machine import core_count
 from krolik.training.splits import TRAIN
@@ -29,6 +28,9 @@ from krolik.training.splits import TRAIN
 LOOKS = 4  # frames that get a second look for each one that is wanted
 FEWEST_LOOKS = 60
 APART_SECONDS = 0.5  # suggestions of one video are this far apart, where there are enough frames
+MOST_COMPARED = 2000  # frames among which the suggested ones are chosen: those of the most doubt
+TYPICAL = 0.1  # what a frame without any doubt counts beside one with nothing but doubt
+MANY = 3  # a frame that stands for so many is said to
 ORIGIN = "suggested"
 
 
@@ -67,6 +69,7 @@ def in_words(reason: Reason, names: Sequence[str]) -> str:
         "peaks": f"two places compete for {name}",
         "pose": "an unusual pose",
         "novel": "unlike every labelled frame",
+        "typical": f"stands for {value:.0f} frames like it",
         "rare": f"{name} is labelled {value:.0f} times only",
     }[reason.kind]
 
@@ -92,13 +95,16 @@ def suggest(
         found = _doubtful(file, video, model, knowledge, count, (number, len(wanted)), reporter)
         if found is not None and len(found.frames):
             looked.append(found)
-    chosen = _spread(file, looked, count, {v.id: _rate(v) for v in wanted})
+    chosen = _spread(looked, knowledge, count, {v.id: _rate(v) for v in wanted})
     names_of = {v.id: v.name for v in wanted}
     suggested = []
-    for doubtful, at in chosen:
+    for doubtful, at, stands_for in chosen:
         key, score = FrameKey(doubtful.video, int(doubtful.frames[at])), float(doubts.total(doubtful.signs)[at])
-        suggested.append(Suggestion(key, names_of[key.video], score, doubts.reasons(doubtful.signs, at)))
-    _keep(file, suggested, [d.poses[at] for d, at in chosen], model, source)
+        why = doubts.reasons(doubtful.signs, at)
+        if stands_for >= MANY and len(why) < doubts.MOST_REASONS:
+            why = (*why, Reason("typical", 0.0, -1, float(stands_for)))
+        suggested.append(Suggestion(key, names_of[key.video], score, why))
+    _keep(file, suggested, [d.poses[at] for d, at, _ in chosen], model, source)
     return suggested
 
 
@@ -166,27 +172,27 @@ def _apart(frames: np.ndarray, severity: np.ndarray, count: int, apart: float) -
 
 
 def _spread(
-    file: ProjectFile, looked: Sequence[Doubtful], count: int, rates: dict[str, float]
-) -> list[tuple[Doubtful, int]]:
-    """Greedily the most doubtful frame, devalued by its likeness to those that are chosen already."""
-    if not looked:
-        return []
+    looked: Sequence[Doubtful], knowledge: Knowledge, count: int, rates: dict[str, float]
+) -> list[tuple[Doubtful, int, int]]:
+    """The frames that cover most of what is doubtful, the most useful first, each with how many it stands for.
+
+    What looks like a labelled frame is covered already, as far as the model is not in doubt about it all the same.
+    """
     places = [(d, at) for d in looked for at in range(len(d.frames))]
+    if not places:
+        return []
     severity = np.concatenate([doubts.total(d.signs) for d in looked])
-    pictures = np.concatenate([d.pictures for d in looked])
-    frames = np.concatenate([d.frames for d in looked])
-    video = np.repeat(np.arange(len(looked)), [len(d.frames) for d in looked])
-    rate = np.array([rates[d.video] for d in looked])
-    usual = float(np.median([np.median(distances(pictures, p)) for p in pictures[:: max(1, len(pictures) // 50)]]))
-    worth, chosen = severity + 1e-6, []
-    while len(chosen) < min(count, len(places)):
-        best = int(np.argmax(worth))
-        chosen.append(places[best])
-        alike = np.clip(distances(pictures, pictures[best]) / max(usual, 1e-6), 0, 1)
-        near = (video == video[best]) & (np.abs(frames - frames[best]) < APART_SECONDS * rate[video[best]])
-        worth = np.minimum(worth, severity * np.sqrt(alike) * np.where(near, 0.1, 1.0) + 1e-6)
-        worth[[i for i, p in enumerate(places) if p in chosen]] = -1
-    return chosen
+    most = np.sort(np.argsort(-severity, kind="stable")[: max(MOST_COMPARED, count)])
+    places, severity = [places[i] for i in most], severity[most]
+    pictures = np.array([d.pictures[at] for d, at in places])
+    frames = np.array([d.frames[at] for d, at in places])
+    videos_of = np.array([d.video for d, _ in places])
+    reach = APART_SECONDS * np.array([rates[d.video] for d, _ in places])
+    near = (videos_of[:, None] == videos_of) & (np.abs(frames[:, None] - frames) < reach)
+    likeness = Likeness.of(pictures)
+    covered = likeness.to(pictures, knowledge.thumbnails) * (1 - severity)
+    chosen = cover(likeness.between, severity + TYPICAL, covered, near, count)
+    return [(*places[position], stands_for) for position, stands_for in chosen]
 
 
 def _keep(

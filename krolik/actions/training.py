@@ -26,6 +26,8 @@ from krolik.training.loop import Progress
 from krolik.training.plan import Plan, Settings
 from krolik.training.splits import TRAIN
 
+LOST = 0.25  # of a crop's side: so far off the middle, a part of the animal is out of the crop
+
 
 def train(
     file: ProjectFile, settings: Settings, split_name: str, name: str | None, folds: int, reporter: Reporter
@@ -103,11 +105,23 @@ def _run(
     if reporter.cancelled() and not trained.stages[native.POSE].fitted.curve:
         runs.finish(file, run, "cancelled")
         raise Cancelled("stopped before there was a model to keep", file.path, "krolik train --resume goes on with it.")
+    if astray := _astray(trained):
+        reporter.note(astray)
     with file.write():
         model = _keep(file, run, trained)
         runs.finish(file, run, "done", model=model.name)
     file.shrink()
     return model
+
+
+def _astray(trained: native.TrainedModel) -> str:
+    """What is to be said when the locator has not learnt where the animal is; the pose network's error hides that."""
+    locator = trained.stages.get(native.LOCATOR)
+    allowed = LOST * min(trained.plan.input_size) / trained.plan.scale
+    if locator is None or not locator.fitted.error_px > allowed:
+        return ""
+    return (f"the locator misses the animal by {locator.fitted.error_px:.0f} px in the validation frames: crops will "
+            "often show something else. Train longer, or set locator_share to more.")  # fmt: skip
 
 
 def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRecord:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +23,9 @@ from krolik.poses import State
 from krolik.process import peak_memory_bytes
 from krolik.skeleton import Skeleton
 from krolik.training import batches as batching
+from krolik.training.arithmetic import steady_arithmetic
 from krolik.training.augmentation import AugmentationRanges
+from krolik.training.batch_size import measured_batch_size
 from krolik.training.batches import Batches, Item
 from krolik.training.budget import Budget, Clock
 from krolik.training.calibrating import calibrate
@@ -32,7 +33,8 @@ from krolik.training.checkpoint import Checkpoint, under
 from krolik.training.fingerprint import measure_data
 from krolik.training.loop import Events, Fitted, Stage, fit
 from krolik.training.machine import measure_machine
-from krolik.training.plan import Plan, Settings, decide, worth_a_body
+from krolik.training.plan import LOCATOR_SHARE, Plan, Settings, decide, worth_a_body
+from krolik.training.several import fit_together
 from krolik.training.training_set import ImageCache, Sample, TrainingSet
 from krolik.training.transfer import Origin, transfer
 
@@ -79,15 +81,25 @@ def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None =
     fingerprint, machine = measure_data(samples, data.skeleton), measure_machine()
     if origin is not None:
         plan = decide(fingerprint, machine, _as_origin(settings, origin), origin.name)
-        reasons = {**plan.reasons, "pretrained": f"goes on from the model {origin.name}"}
-        return replace(plan, reasons=reasons), {"data": fingerprint.to_json(), "machine": machine.to_json()}
+        plan = replace(plan, reasons={**plan.reasons, "pretrained": f"goes on from the model {origin.name}"})
+        if plan.pipeline == "crop" and origin.spec(LOCATOR) is not None and "locator_share" not in settings.overrides:
+            plan = replace(plan, locator_share=LOCATOR_SHARE)  # it knows the animal already
+        return _measured(plan, data, settings), {"data": fingerprint.to_json(), "machine": machine.to_json()}
     checkpoint = find_checkpoint(settings)
     if checkpoint is not None and not worth_a_body(fingerprint, settings):
         checkpoint = None
     if checkpoint is not None and settings.width is None and (width := pretrained.width_of(checkpoint)):
         settings = replace(settings, width=width)
     plan = decide(fingerprint, machine, settings, str(checkpoint) if checkpoint else "none")
-    return plan, {"data": fingerprint.to_json(), "machine": machine.to_json()}
+    return _measured(plan, data, settings), {"data": fingerprint.to_json(), "machine": machine.to_json()}
+
+
+def _measured(plan: Plan, data: TrainingSet, settings: Settings) -> Plan:
+    """The plan with what only a trial can tell."""
+    if plan.device != "cuda" or settings.batch_size is not None:
+        return plan
+    size, reason = measured_batch_size(plan, _pose_spec(len(data.skeleton), plan, plan.pretrained != "none"))
+    return replace(plan, batch_size=size, reasons={**plan.reasons, "batch_size": reason})
 
 
 def _as_origin(settings: Settings, origin: Origin) -> Settings:
@@ -132,6 +144,8 @@ def train(training: Training, events: Events) -> TrainedModel:
     """Trains every stage of the plan, until its budget is spent or `events` cancels."""
     data, plan, started, resume = training.data, training.plan, training.started, training.resume
     torch.set_num_threads(plan.threads)
+    if plan.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     load = ImageCache(data.load)
     stages: dict[str, TrainedStage] = {}
     calibration: Calibration | None = None
@@ -149,8 +163,9 @@ def train(training: Training, events: Events) -> TrainedModel:
         earlier = time.monotonic() - started - clock.seconds
         keep = {f"done-{n}/{k}": v for n, s in stages.items() for k, v in s.fitted.weights.items()}
         stage = Stage(name, network, _batches(name, data, load, plan), _items(name, data.validation, plan))
-        with _without_denormals():
-            fitted = fit(stage, plan, clock, _Keeping(events, keep, earlier), own)
+        with steady_arithmetic(plan.device):
+            train_stage = fit_together if name == POSE and plan.devices > 1 else fit
+            fitted = train_stage(stage, plan, clock, _Keeping(events, keep, earlier), own)
         network.module.load_state_dict(fitted.weights)
         if name == POSE:
             items = _items(name, data.validation, plan)
@@ -159,6 +174,7 @@ def train(training: Training, events: Events) -> TrainedModel:
     statistics = {
         "seconds": time.monotonic() - started,
         "peak_memory_bytes": peak_memory_bytes(),
+        "peak_gpu_memory_bytes": torch.cuda.max_memory_reserved() if plan.device == "cuda" else None,
         "stages": {name: _statistics(stage.fitted) for name, stage in stages.items()},
     }
     return TrainedModel(data.skeleton, plan, stages, training.fingerprint, calibration, statistics)
@@ -173,16 +189,6 @@ def _statistics(fitted: Fitted) -> dict:
     curve = [{**point, "error_px": measured(point["error_px"])} for point in fitted.curve]
     return {"steps": fitted.steps, "seconds": fitted.seconds, "validation_error_px": measured(fitted.error_px),
             "parts": fitted.parts, "curve": curve}  # fmt: skip
-
-
-@contextmanager
-def _without_denormals() -> Iterator[None]:
-    """Numbers too small to matter slow a processor down a hundredfold; afterwards arithmetic is exact again."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 @dataclass
@@ -222,6 +228,12 @@ def _stage_budget(name: str, plan: Plan, started: float, resume: Checkpoint | No
     return Budget(seconds=max(1.0, plan.budget.seconds - reserve - (time.monotonic() - started)))
 
 
+def _pose_spec(keypoints: int, plan: Plan, loaded: bool, folded: bool = False) -> NetworkSpec:
+    # the checkpoints of MobileNetV2 have their normalisation folded in
+    normalized = not (folded or (loaded and entry(plan.network).body == "mobilenetv2"))
+    return NetworkSpec(plan.network, keypoints, plan.input_size, plan.sigma_px, plan.width, 1, normalized)
+
+
 def _network(name: str, skeleton: Skeleton, plan: Plan, origin: Origin | None) -> Network:
     """A stage's network with the weights that it begins with."""
     before = origin.spec(name) if origin else None
@@ -229,11 +241,8 @@ def _network(name: str, skeleton: Skeleton, plan: Plan, origin: Origin | None) -
         peaks = max(1, plan.animals) + SECOND_GUESSES
         spec = NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, 0.5, peaks)
     else:
-        loaded = plan.pretrained != "none" and origin is None
-        # the checkpoints of MobileNetV2 have their normalisation folded in
         folded = before is not None and not before.normalized
-        normalized = not (folded or (loaded and entry(plan.network).body == "mobilenetv2"))
-        spec = NetworkSpec(plan.network, len(skeleton), plan.input_size, plan.sigma_px, plan.width, 1, normalized)
+        spec = _pose_spec(len(skeleton), plan, plan.pretrained != "none" and origin is None, folded)
     network = build(spec)
     if origin is not None and before is not None:
         place = ["animal"]

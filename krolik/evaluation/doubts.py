@@ -28,6 +28,7 @@ WEIGHTS = {
     "novel": 0.4,
 }
 SAID = 0.15  # signs weaker than this are not given as reasons
+MOST_REASONS = 3
 SURE = 0.2  # points of a lower score are not looked at for their place
 
 
@@ -62,7 +63,7 @@ def total(signs: Iterable[Sign]) -> np.ndarray:
     return np.asarray(1 - trust)
 
 
-def reasons(signs: Iterable[Sign], at: int, most: int = 3) -> tuple[Reason, ...]:
+def reasons(signs: Iterable[Sign], at: int, most: int = MOST_REASONS) -> tuple[Reason, ...]:
     """The strongest signs of one frame."""
     found = [
         Reason(s.kind, float(s.severity[at]), int(s.keypoint[at]), float(s.value[at]))

@@ -49,7 +49,7 @@ def training_page(page: Page) -> str:
 def _cards(summary: Mapping) -> str:
     tested, calibration = summary["tested"], summary["calibration"]
     overall = tested["overall"] if tested else None
-    memory = summary["peak_memory_bytes"]
+    memory, of_gpu = summary["peak_memory_bytes"], summary["peak_gpu_memory_bytes"]
     within = f"{calibration['within_px']:.1f} px" if calibration else ""
     cards = [
         (_number(overall and overall["mean_error_px"], "{:.2f} px"), _mean_of(overall)),
@@ -58,6 +58,7 @@ def _cards(summary: Mapping) -> str:
         (_number(summary["seconds_per_step"], "{:.3f} s"), "per step"),
         (_number(summary["frames_per_second"], "{:.0f}"), "frames posed per second by the exported model"),
         (_number(memory and memory / 1e6, "{:.0f} MB"), "memory at its peak"),
+        (_number(of_gpu and of_gpu / 1e6, "{:.0f} MB"), "memory of the GPU at its peak"),
         (_number(tested and tested["reliability"]["error"], "{:.3f}"),
          f"calibration error; confidence is the probability of lying within {within}"),
     ]  # fmt: skip

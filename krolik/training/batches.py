@@ -1,4 +1,4 @@
-"""Batches for training: a pure function of (seed, step), prepared one ahead in a thread of its own.
+"""Batches for training: a pure function of (seed, step), prepared ahead in threads of their own.
 
 Legend: B batch, N animals (padded with unknown), K keypoints, H W view pixels.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -102,6 +103,7 @@ class Batches:
     ):
         self.items, self.load, self.ranges, self.mirrored = items, load, ranges, mirrored
         self.batch_size, self.seed = batch_size, seed
+        self._order = lru_cache(maxsize=4)(self._shuffled)  # the threads that prepare are at most an epoch or two apart
 
     def batch(self, step: int) -> Batch:
         first = step * self.batch_size
@@ -112,7 +114,10 @@ class Batches:
     def _item(self, position: int) -> Item:
         """Every item once per epoch, each epoch in an order of its own."""
         epoch, place = divmod(position, len(self.items))
-        return self.items[int(np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.items))[place])]
+        return self.items[int(self._order(epoch)[place])]
+
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.items))
 
     def _augmented(self, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, Item]:
         view, mirror = random_view(item.view, self.ranges, rng)
@@ -121,19 +126,28 @@ class Batches:
         order = self.mirrored if mirror else slice(None)
         return pixels, Item(item.key, view, item.points[:, order], item.states[:, order])
 
-    def stream(self, start: int) -> Iterator[Batch]:
-        """Batches from step `start` on; the next few are prepared in another thread while one is in use."""
-        with ThreadPoolExecutor(1, "batches") as pool:
-            waiting = [pool.submit(self.batch, step) for step in range(start, start + AHEAD)]
+    def stream(self, start: int, workers: int = 1, rank: int = 0, team: int = 1) -> Iterator[Batch]:
+        """Batches from step `start` on; the next few are prepared in so many other threads while one is in use.
+
+        Of a team of processes, each gets every batch of that number whose place is its rank.
+        """
+        import cv2
+
+        ahead, threads = AHEAD + workers - 1, cv2.getNumThreads()
+        if workers > 1:
+            cv2.setNumThreads(1)  # each picture is small: threads of its own only get into the others' way
+        with ThreadPoolExecutor(workers, "batches") as pool:
+            waiting = [pool.submit(self.batch, step * team + rank) for step in range(start, start + ahead)]
             try:
                 while True:
                     batch = waiting.pop(0).result()
                     start += 1
-                    waiting.append(pool.submit(self.batch, start + AHEAD - 1))
+                    waiting.append(pool.submit(self.batch, (start + ahead - 1) * team + rank))
                     yield batch
             finally:
                 for future in waiting:
                     future.cancel()
+                cv2.setNumThreads(threads)
 
 
 def plain_batches(

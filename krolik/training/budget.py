@@ -53,6 +53,10 @@ class Clock:
         self.steps = spent_steps
         self._before, self._started = spent_seconds, time.monotonic()
 
+    def set(self, seconds: float, budget: Budget) -> None:
+        """Goes on from another clock's reading."""
+        self.budget, self._before, self._started = budget, seconds, time.monotonic()
+
     @property
     def seconds(self) -> float:
         """Seconds spent, those before an interruption included."""

@@ -6,7 +6,7 @@ The format is safetensors with a JSON header; nothing in it can run code.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 import torch
 from safetensors.torch import load, save
@@ -31,7 +31,7 @@ class Checkpoint:
         return self.earlier_seconds + self.seconds
 
     def to_bytes(self) -> bytes:
-        header = {k: v for k, v in asdict(self, dict_factory=dict).items() if k != "tensors"}
+        header = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tensors"}
         return save({k: v.contiguous() for k, v in self.tensors.items()}, {"krolik": json.dumps(header)})
 
     @classmethod

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from krolik.errors import Cancelled
 from krolik.networks.network import Network, Truth
@@ -20,6 +21,7 @@ from krolik.training.budget import Clock
 from krolik.training.checkpoint import Checkpoint, optimizer_tensors, prefixed, restore_optimizer, under
 from krolik.training.memory import Parts, is_exhausted
 from krolik.training.plan import Plan
+from krolik.training.team import Alone, Team
 
 WARM_UP_STEPS = 50
 COOL_DOWN = 0.4  # from this fraction of the budget on, the learning rate falls to zero
@@ -91,12 +93,12 @@ class _State:
     def follow(self, steps: int) -> None:
         """Moves the average of the weights a little towards the weights."""
         decay = min(self.decay, (1 + steps) / (10 + steps))
+        now = self.network.module.state_dict()
+        moving = [name for name, value in now.items() if value.dtype.is_floating_point]
         with torch.no_grad():
-            for name, value in self.network.module.state_dict().items():
-                if value.dtype.is_floating_point:
-                    self.average[name].lerp_(value, 1 - decay)
-                else:
-                    self.average[name].copy_(value)
+            get_ema_multi_avg_fn(decay)([self.average[n] for n in moving], [now[n] for n in moving], steps)
+            for name in now.keys() - set(moving):
+                self.average[name].copy_(now[name])
 
     def checkpoint(self, stage: str, clock: Clock) -> bytes:
         tensors = {
@@ -112,7 +114,10 @@ class _State:
 
     def restore(self, saved: Checkpoint) -> None:
         self.network.module.load_state_dict(under("weights", saved.tensors))
-        self.average, self.best = under("average", saved.tensors), under("best", saved.tensors)
+        device = self.keypoint_weights.device
+        self.average, self.best = (
+            {k: v.to(device) for k, v in under(name, saved.tensors).items()} for name in ("average", "best")
+        )
         restore_optimizer(self.optimizer, under("optimizer", saved.tensors))
         self.best_error_px, self.since_best = saved.best_error_px, saved.evaluations_since_best
 
@@ -127,7 +132,12 @@ class Stage:
     validation: Sequence[Item]
 
 
-def fit(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoint | None = None) -> Fitted:
+ALONE = Alone()
+
+
+def fit(
+    stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoint | None = None, team: Team = ALONE
+) -> Fitted:
     """Trains until the clock is over or `events` cancels; a step whose loss is not finite is left out."""
     state = _State(stage.network, plan)
     if resume is not None:
@@ -135,11 +145,11 @@ def fit(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoi
     curve: list[dict[str, float]] = []
     error, evaluated, saved_at = math.nan, _evaluations(clock), time.monotonic()
     worst: list[Misplaced] = []
-    stream = stage.batches.stream(clock.steps)
+    stream = stage.batches.stream(clock.steps, plan.workers, team.rank, team.size)
     try:
         for batch in stream:
-            loss = step(state, batch, plan, clock)
-            if _evaluations(clock) > evaluated or clock.over:
+            loss = step(state, batch, plan, clock, team)
+            if team.rank == 0 and (_evaluations(clock) > evaluated or clock.over):
                 evaluated = _evaluations(clock)
                 error, worst = _evaluate(state, stage, plan)
                 curve.append({"step": clock.steps, "seconds": clock.seconds, "loss": loss, "error_px": error})
@@ -148,10 +158,12 @@ def fit(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoi
                     evaluated, state.since_best = _evaluations(clock), 0
             left = clock.seconds_left
             events.progress(Progress(stage.name, clock.fraction, clock.steps, loss, error, left, worst))
-            if events.abandoned():
+            abandoned = events.abandoned()
+            stop = team.agree(clock, abandoned or clock.over or events.cancelled())
+            if abandoned:
                 events.checkpoint(state.checkpoint(stage.name, clock))
                 raise Cancelled("the training was cancelled", fix="It can be gone on with.", code="cancelled")
-            if clock.over or events.cancelled():
+            if stop:
                 break
             if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
                 events.checkpoint(state.checkpoint(stage.name, clock))
@@ -161,7 +173,7 @@ def fit(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoi
     return Fitted(state.best, state.best_error_px, clock.steps, clock.seconds, curve, state.parts.count)
 
 
-def step(state: _State, batch: Batch, plan: Plan, clock: Clock) -> float:
+def step(state: _State, batch: Batch, plan: Plan, clock: Clock, team: Team = ALONE) -> float:
     """One step of the optimizer; the loss. Where a batch does not fit into memory, it is taken in parts."""
     network = state.network
     network.module.train()
@@ -177,6 +189,7 @@ def step(state: _State, batch: Batch, plan: Plan, clock: Clock) -> float:
                 raise
             state.optimizer.zero_grad(set_to_none=True)
             state.parts.halve(plan.device)
+    team.average(network.module.parameters())
     norm = torch.nn.utils.clip_grad_norm_(network.module.parameters(), GRADIENT_LIMIT)
     if math.isfinite(value) and bool(torch.isfinite(norm)):
         state.optimizer.step()

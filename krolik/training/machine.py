@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,11 +52,16 @@ def measure_machine() -> MachineFingerprint:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
     key = f"{device} {name} {_processor()} cores {cores} torch {torch.__version__}"
+    return MachineFingerprint(cores, device, name, remembered(key, lambda: _bf16_speedup(device)))
+
+
+def remembered(key: str, measure: Callable[[], float]) -> float:
+    """What was measured under this key on this machine, now or earlier."""
     known = _remembered()
     if key not in known:
-        known[key] = _bf16_speedup(device)
+        known[key] = measure()
         _remember(known)
-    return MachineFingerprint(cores, device, name, known[key])
+    return known[key]
 
 
 def _processor() -> str:

@@ -13,7 +13,8 @@ def is_exhausted(error: BaseException) -> bool:
         return True
     # PyTorch's own allocator for the CPU, and oneDNN, raise plain RuntimeErrors
     said = str(error).lower()
-    wordings = ("not enough memory", "out of memory", "can't allocate memory", "could not create a memory object")
+    wordings = ("not enough memory", "out of memory", "can't allocate memory", "could not create a memory object",
+                "cublas_status_alloc_failed", "cudnn_status_alloc_failed")  # fmt: skip
     return isinstance(error, RuntimeError) and any(w in said for w in wordings)
 
 

@@ -29,6 +29,9 @@ REPEATS = 4.0  # how often at most a frame with a rare keypoint is seen per epoc
 CALIBRATED = 0.05  # confidence is the probability of lying within this part of the animal's extent
 LEAST_WITHIN_PX = 2.0  # of the network's pixels
 BF16_WORTH = 1.15
+WORKERS = 4  # threads that prepare pictures for a GPU, at most
+LOCATOR_SHARE, LOCATOR_MOST = 0.15, 0.4  # of the budget
+LOCATOR_SECONDS, LOCATOR_STEPS = 8.0, 150  # what a locator needs to find the animal at all
 TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
 
 Pipeline = Literal["whole", "crop"]
@@ -100,7 +103,9 @@ class Plan:
     locator_share: float
     precision: Literal["float32", "bfloat16"]
     device: str
+    devices: int
     threads: int
+    workers: int
     budget: Budget
     seed: int
     reasons: Mapping[str, str]
@@ -155,7 +160,10 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
     reasons["pretrained"] = (
         "none was found, or labels are many" if pretrained == "none" else "a trained body gains most from few labels"
     )
+    if pipeline == "crop":
+        reasons["locator_share"] = "the part of the budget for finding the animals, more of a short one"
     reasons["threads"] = f"the machine has {machine.cores} core(s)"
+    reasons["devices"] = "one is enough for these networks; with more (--set devices=2) each takes a batch of its own"
     reasons["repeats"] = "frames that show a rare keypoint come up to this many times as often"
     reasons["device"] = machine.device_name or machine.device
     reasons["budget"] = "wall time, or steps; the learning rate falls to zero at its end"
@@ -180,10 +188,12 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         keypoint_weights=weights,
         repeats=REPEATS,
         within_px=within,
-        locator_share=0.15 if pipeline == "crop" else 0.0,
+        locator_share=choose_locator_share(settings.budget) if pipeline == "crop" else 0.0,
         precision=precision,  # pyright: ignore[reportArgumentType]
         device=machine.device,
+        devices=1,
         threads=machine.cores,
+        workers=decided("workers", None, *choose_workers(machine)),
         budget=settings.budget,
         seed=settings.seed,
         reasons=reasons,
@@ -327,6 +337,19 @@ def choose_precision(machine: MachineFingerprint) -> tuple[str, str]:
         return "float32", "this processor has no bfloat16 of its own"
     measured = f"bfloat16 was measured {machine.bf16_speedup:.2f} times as fast as float32 here"
     return ("bfloat16" if machine.bf16_speedup > BF16_WORTH else "float32"), measured
+
+
+def choose_workers(machine: MachineFingerprint) -> tuple[int, str]:
+    """Threads that prepare batches."""
+    if machine.device == "cpu":
+        return 1, "one thread prepares the next pictures while the others train"
+    return max(1, min(WORKERS, machine.cores - 1)), "so many threads prepare pictures, so that the GPU need not wait"
+
+
+def choose_locator_share(budget: Budget) -> float:
+    """The part of the budget that the locator gets: more of a short one, since crops elsewhere are worth nothing."""
+    least = LOCATOR_SECONDS / budget.seconds if budget.seconds else LOCATOR_STEPS / (budget.steps or 1)
+    return round(min(LOCATOR_MOST, max(LOCATOR_SHARE, least)), 3)
 
 
 def locator_size(data: DataFingerprint) -> tuple[int, int]:

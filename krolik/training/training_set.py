@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,14 +65,21 @@ class ImageCache:
     def __init__(self, load: Callable[[FrameKey], np.ndarray], limit: int = CACHE_BYTES):
         self._load, self._limit, self._bytes = load, limit, 0
         self._images: OrderedDict[FrameKey, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()  # several threads may prepare batches
+
+    def __reduce__(self):  # another process begins with an empty one
+        return ImageCache, (self._load, self._limit)
 
     def __call__(self, key: FrameKey) -> np.ndarray:
-        if key in self._images:
-            self._images.move_to_end(key)
-            return self._images[key]
+        with self._lock:
+            if key in self._images:
+                self._images.move_to_end(key)
+                return self._images[key]
         image = self._load(key)
-        self._images[key] = image
-        self._bytes += image.nbytes
-        while self._bytes > self._limit and len(self._images) > 1:
-            self._bytes -= self._images.popitem(last=False)[1].nbytes
+        with self._lock:
+            if key not in self._images:  # another thread may have been faster
+                self._images[key] = image
+                self._bytes += image.nbytes
+            while self._bytes > self._limit and len(self._images) > 1:
+                self._bytes -= self._images.popitem(last=False)[1].nbytes
         return image

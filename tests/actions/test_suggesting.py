@@ -86,4 +86,4 @@ def test_bad_wishes(project, tmp_path):
 
 
 def test_every_kind_has_words():
-    assert all(in_words(Reason(kind, 0.5, 0, 1.0), ["nose"]) for kind in WEIGHTS)
+    assert all(in_words(Reason(kind, 0.5, 0, 1.0), ["nose"]) for kind in (*WEIGHTS, "typical"))

@@ -22,6 +22,15 @@ def test_a_short_training_finds_the_rabbit(labelled):
         assert model.document["metrics"] == {} and models.get(project.file, None).document["metrics"]["every:5"]
 
 
+def test_a_locator_that_learnt_nothing_is_told_of(labelled):
+    """Its pose network, judged on crops around the labels, would look better than the model is."""
+    labelled.close()
+    reporter = Silent()
+    with krolik.open(labelled.path) as project:
+        project.train(budget="3steps", pipeline="crop", input_px=64, width=0.5, reporter=reporter)
+        assert any("the locator misses the animal" in note for note in reporter.notes)
+
+
 def test_test_frames_are_never_trained_on(labelled):
     labelled.close()
     with krolik.open(labelled.path) as project:

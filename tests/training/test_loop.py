@@ -49,7 +49,9 @@ class Watching:
         self.saved.append(data)
 
     def cancelled(self):
-        return self.stop_after is not None and self.seen[-1].steps >= self.stop_after and self.seen[-1].stage == "pose"
+        if self.stop_after is None or not self.seen:
+            return False
+        return self.seen[-1].steps >= self.stop_after and self.seen[-1].stage == "pose"
 
     def abandoned(self):
         return False

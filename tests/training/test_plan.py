@@ -11,7 +11,7 @@ from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint, measure_data
 from krolik.training.machine import MachineFingerprint, measure_machine
-from krolik.training.plan import Plan, Settings, decide, worth_a_body
+from krolik.training.plan import WORKERS, Plan, Settings, decide, worth_a_body
 from krolik.training.training_set import Sample
 
 MACHINE = MachineFingerprint(2, "cpu", "test", 0.5)
@@ -94,6 +94,21 @@ def test_plan_survives_json():
 
     plan = decide(MOUSE, MACHINE, Settings(budget=Budget(steps=7)))
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_a_locator_gets_more_of_a_short_budget():
+    """Where the animal is must be known first; but no more than LOCATOR_MOST, and the pose keeps what is asked for."""
+    shares = {text: decide(MOUSE, MACHINE, Settings(budget=Budget.parse(text))).locator_share
+              for text in ("10s", "25s", "60s", "10m", "200steps", "500steps", "3000steps")}  # fmt: skip
+    assert shares == {"10s": 0.4, "25s": 0.32, "60s": 0.15, "10m": 0.15, "200steps": 0.4, "500steps": 0.3,
+                      "3000steps": 0.15}  # fmt: skip
+    assert "locator_share" in {row[0] for row in decide(MOUSE, MACHINE, Settings()).rows()}
+
+
+def test_a_gpu_gets_several_threads_that_prepare():
+    assert decide(MOUSE, MACHINE, Settings()).workers == 1
+    assert decide(MOUSE, replace(MACHINE, device="cuda", cores=16), Settings()).workers == WORKERS
+    assert decide(MOUSE, replace(MACHINE, device="cuda", cores=1), Settings()).workers == 1
 
 
 def test_machine_is_measured():

@@ -1,0 +1,79 @@
+"""On a GPU of NVIDIA: small memories are no reason to fail, and an interrupted training goes on."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from krolik.engines import native
+from krolik.training.batch_size import SIZES
+from krolik.training.batches import plain_batches, whole_frame_items
+from krolik.training.budget import Budget
+from krolik.training.checkpoint import Checkpoint
+from krolik.training.plan import Settings
+from tests.training.test_loop import DATA, Watching, train, weights
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+
+@pytest.fixture
+def cap():
+    """Allows this process so many GiB of the GPU's memory."""
+    total = torch.cuda.get_device_properties(0).total_memory
+
+    def limit(gibibytes: float) -> None:
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(min(1.0, gibibytes * 2**30 / total))
+
+    yield limit
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+@pytest.mark.parametrize("gibibytes", [1, 2, 4])
+def test_a_large_network_trains_in_a_small_memory(cap, gibibytes):
+    cap(gibibytes)
+    torch.cuda.reset_peak_memory_stats()
+    settings = Settings("resnet50", budget=Budget(steps=4), pipeline="whole", input_px=256, batch_size=128)
+    plan, fingerprint = native.plan_training(DATA, settings)
+    assert plan.device == "cuda" and plan.batch_size == 128
+    model = native.train(native.Training(DATA, plan, fingerprint, 0.0), Watching())
+    fitted = model.stages["pose"].fitted
+    print(f"{gibibytes} GiB: {fitted.parts} parts, peak {torch.cuda.max_memory_reserved() / 2**30:.2f} GiB")
+    assert fitted.steps == 4 and fitted.parts > 1 and np.isfinite(fitted.curve[-1]["loss"])
+    assert torch.cuda.max_memory_reserved() <= gibibytes * 2**30
+
+
+def test_the_batch_is_measured_and_remembered(monkeypatch, tmp_path):
+    monkeypatch.setenv("KROLIK_CACHE", str(tmp_path))
+    settings = Settings(budget=Budget(steps=4), pipeline="whole", input_px=128)
+    first, again = (native.plan_training(DATA, settings)[0] for _ in range(2))
+    assert first.batch_size == again.batch_size in SIZES and "measured" in first.reasons["batch_size"]
+    assert any(key.startswith("batch ") for key in json.loads((tmp_path / "machine.json").read_text()))
+    assert native.plan_training(DATA, replace(settings, batch_size=4))[0].batch_size == 4
+
+
+def test_an_interrupted_training_goes_on_on_the_gpu(monkeypatch):
+    monkeypatch.setattr("krolik.training.loop.CHECKPOINT_SECONDS", 0.0)
+    events = Watching(stop_after=20)
+    train(60, events=events)
+    saved = Checkpoint.from_bytes(events.saved[-1])
+    resumed = train(60, resume=saved)
+    assert saved.steps < resumed.stages["pose"].fitted.steps == 60
+    assert len(weights(resumed)) > 0
+
+
+def test_the_model_of_a_gpu_says_the_same_on_a_processor():
+    import onnxruntime
+
+    model = train(120, width=1.0)
+    stage = model.stages["pose"]
+    assert stage.fitted.error_px < 5
+    session = onnxruntime.InferenceSession(stage.onnx, providers=["CPUExecutionProvider"])
+    sample = DATA.validation[0]
+    items = whole_frame_items([sample], model.plan.input_size)
+    batch, _ = next(plain_batches(items, DATA.load, 1))
+    poses = np.asarray(session.run(["poses"], {"images": batch.images})[0])
+    assert np.linalg.norm(poses[0, 0, :, :2] - batch.points[0, 0], axis=-1).mean() < 8
