@@ -1,7 +1,12 @@
 """Two processes on this computer's processor train one network together."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ import krolik
 from krolik.actions.reporter import Silent
 from krolik.engines import native
 from krolik.errors import Cancelled, InvalidSetting
+from krolik.process import exists
 from krolik.project import runs
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, whole_frame_items
@@ -106,6 +112,40 @@ def test_a_cancelled_team_leaves_a_checkpoint_and_goes_on(labelled):
         assert 0 < saved.steps < 60
         model = project.train(resume=True)
         assert model.document["statistics"]["stages"]["pose"]["steps"] == 60
+
+
+SCRIPT = """
+import multiprocessing
+from tests.training.test_several import native, training
+from tests.training.test_loop import Watching
+
+class Telling(Watching):
+    def progress(self, progress):
+        super().progress(progress)
+        if len(self.seen) == 3:
+            print(*(p.pid for p in multiprocessing.active_children()), flush=True)
+
+if __name__ == "__main__":
+    native.train(training(100_000), Telling())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_nobody_goes_on_when_the_first_process_is_killed(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    here = str(Path(__file__).parents[2])
+    with subprocess.Popen([sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONPATH": here}) as first:  # fmt: skip
+        assert first.stdout is not None
+        told = next(line for line in first.stdout if line[:1].isdigit())
+        others = [int(word) for word in told.split()]
+        assert len(others) == 2 and all(exists(pid) for pid in others)
+        first.kill()
+    end = time.monotonic() + 30
+    while any(exists(pid) for pid in others):
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_without_fabric_one_sentence(monkeypatch):
