@@ -101,10 +101,7 @@ class _Wire:
     def abandoned(self) -> bool:
         """Also when the process that began it is no more: nobody would hear of the result."""
         parent = multiprocessing.parent_process()
-        if parent is not None and not parent.is_alive():
-            self.queue.cancel_join_thread()  # what nobody reads is not waited for
-            return True
-        return self.abandon.is_set()
+        return self.abandon.is_set() or (parent is not None and not parent.is_alive())
 
 
 class _Deaf:
