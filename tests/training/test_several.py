@@ -101,6 +101,7 @@ class Abandoning(Silent):
         return self.told
 
 
+@pytest.mark.slow
 def test_a_cancelled_team_leaves_a_checkpoint_and_goes_on(labelled):
     labelled.close()
     wish = {"budget": "60steps", "pipeline": "whole", "input_px": 64, "width": 0.5, "overrides": {"devices": "2"}}
