@@ -1,6 +1,6 @@
 """How fast a GPU trains: the time of a step by network, batch and precision; and how fast threads prepare pictures.
 
-    python benchmarks/gpu.py [--networks unet mobilenetv2 resnet50] [--batches 8 16 32 64] [--device cuda]
+    python benchmarks/gpu.py [--networks unet mobilenetv2 resnet50] [--batches 8 16 32 64] [--side 192] [--device cuda]
 
 A step is what `training/loop.py` does: pictures to the device, forwards, loss, backwards, the gradients' norm, AdamW,
 the average of the weights; beside it the same step recorded as a CUDA graph, which shows how much of it is waiting for
@@ -25,22 +25,22 @@ from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, Item
 from krolik.views import View
 
-KEYPOINTS, SIDE, STEPS = 8, 192, 30
+KEYPOINTS, STEPS = 8, 30
 
 
 class Training:
     """A network, its optimizer and a batch on the device."""
 
-    def __init__(self, name: str, batch: int, bf16: bool, device: str, graphed: bool = False):
-        self.network = build(NetworkSpec(name, KEYPOINTS, (SIDE, SIDE), 5.0, entry(name).width))
+    def __init__(self, name: str, side: int, batch: int, bf16: bool, device: str, graphed: bool = False):
+        self.network = build(NetworkSpec(name, KEYPOINTS, (side, side), 5.0, entry(name).width))
         self.network.module.to(device, memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
         rate = torch.tensor(1e-3, device=device) if graphed else 1e-3
         self.optimizer = torch.optim.AdamW(self.network.module.parameters(), lr=rate, fused=True, capturable=graphed)
         self.average = {k: v.detach().clone() for k, v in self.network.module.state_dict().items()}
         self.follow, self.bf16, self.device = get_ema_multi_avg_fn(0.99), bf16, device
         rng = np.random.default_rng(0)
-        images = rng.integers(0, 255, (batch, SIDE, SIDE, 3), np.uint8)
-        points = rng.uniform(0, SIDE, (batch, 1, KEYPOINTS, 2)).astype(np.float32)
+        images = rng.integers(0, 255, (batch, side, side, 3), np.uint8)
+        points = rng.uniform(0, side, (batch, 1, KEYPOINTS, 2)).astype(np.float32)
         self.host = [torch.from_numpy(a) for a in (images, points, np.full(points.shape[:3], State.VISIBLE, np.int8))]
         self.batch = [tensor.to(device) for tensor in self.host]
 
@@ -97,11 +97,11 @@ def milliseconds(step: Callable[[], None]) -> float:
     return 1e3 * (time.perf_counter() - started) / STEPS
 
 
-def pictures_per_second(workers: int) -> float:
+def pictures_per_second(side: int, workers: int) -> float:
     image = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
     points = np.full((1, KEYPOINTS, 2), 240.0, np.float32)
     states = np.full((1, KEYPOINTS), State.VISIBLE, np.int8)
-    item = Item(FrameKey("v", 0), View.crop((320.0, 240.0), (SIDE, SIDE), 1.0), points, states)
+    item = Item(FrameKey("v", 0), View.crop((320.0, 240.0), (side, side), 1.0), points, states)
     stream = Batches([item], lambda key: image, AugmentationRanges(), np.arange(KEYPOINTS), 8, 0).stream(0, workers)
     for _ in range(10):
         next(stream)
@@ -118,19 +118,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", default=["unet", "mobilenetv2", "resnet50"])
     parser.add_argument("--batches", nargs="+", type=int, default=[8, 16, 32, 64])
+    parser.add_argument("--side", type=int, default=192, help="of a picture, in pixels")
     parser.add_argument("--device", default="cuda")
     arguments = parser.parse_args()
     cuda = arguments.device == "cuda"
     print(torch.cuda.get_device_name() if cuda else "cpu", torch.__version__)
     for workers in (1, 2, 4, 8):
-        print(f"{workers} threads prepare {pictures_per_second(workers):.0f} pictures/s")
+        print(f"{workers} threads prepare {pictures_per_second(arguments.side, workers):.0f} pictures/s")
     for name in arguments.networks:
         for batch in arguments.batches:
             for bf16 in (False, True):
-                plain = milliseconds(Training(name, batch, bf16, arguments.device).step)
+                wanted = name, arguments.side, batch, bf16, arguments.device
+                plain = milliseconds(Training(*wanted).step)
                 said = f"{name} batch {batch} {'bfloat16' if bf16 else 'float32'}: {plain:.1f} ms a step"
                 if cuda:
-                    said += f", as a graph {milliseconds(Training(name, batch, bf16, 'cuda', True).graph()):.1f} ms"
+                    said += f", as a graph {milliseconds(Training(*wanted, graphed=True).graph()):.1f} ms"
                 print(said, flush=True)
 
 

@@ -34,7 +34,7 @@ from krolik.training.fingerprint import measure_data
 from krolik.training.loop import Events, Fitted, Stage, fit
 from krolik.training.machine import measure_machine
 from krolik.training.plan import LOCATOR_SHARE, Plan, Settings, decide, worth_a_body
-from krolik.training.several import fit_together
+from krolik.training.several import check_devices, fit_together
 from krolik.training.training_set import ImageCache, Sample, TrainingSet
 from krolik.training.transfer import Origin, transfer
 
@@ -95,7 +95,8 @@ def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None =
 
 
 def _measured(plan: Plan, data: TrainingSet, settings: Settings) -> Plan:
-    """The plan with what only a trial can tell."""
+    """The plan with what only a trial can tell. Raises InvalidSetting for devices that are not there."""
+    check_devices(plan)
     if plan.device != "cuda" or settings.batch_size is not None:
         return plan
     size, reason = measured_batch_size(plan, _pose_spec(len(data.skeleton), plan, plan.pretrained != "none"))

@@ -205,6 +205,7 @@ AUGMENTATION = "augmentation."  # what the names of its fields begin with
 FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "network", "keypoint_weights",
          "pipeline", "scale", "width", "batch_size", "input_size", "locator_size", "device"}  # fmt: skip
 POSITIVE = {"sigma_px", "locator_sigma_px", "learning_rate", "body_learning_rate", "within_px"}
+AT_MOST_256 = {"threads", "workers", "devices"}
 AT_MOST_ONE = {"average_decay", "locator_share", "noise_chance", "blur_chance", "shift"}
 
 
@@ -239,7 +240,8 @@ def _parsed(name: str, text: str, now: object):
             return values
         if isinstance(now, (int, float)):
             value, least = type(now)(text), 1 if isinstance(now, int) else 0
-            if not least <= value < (1 if own in AT_MOST_ONE else 1e6) or (own in POSITIVE and value == 0):
+            limit = 1 if own in AT_MOST_ONE else 257 if own in AT_MOST_256 else 1e6
+            if not least <= value < limit or (own in POSITIVE and value == 0):
                 raise ValueError
             return value
     except (KeyError, ValueError) as error:

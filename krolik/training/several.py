@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import numpy as np
 from safetensors.torch import load as load_tensors
@@ -29,6 +30,7 @@ from krolik.training.batches import Batches, Item
 from krolik.training.budget import Budget, Clock
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.loop import Events, Fitted, Progress, Stage, fit
+from krolik.training.machine import core_count
 from krolik.training.plan import Plan
 from krolik.training.team import Together
 
@@ -118,8 +120,8 @@ class _Deaf:
 
 
 def fit_together(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoint | None = None) -> Fitted:
-    """As `loop.fit`, in `plan.devices` processes. Raises InvalidSetting without Fabric or so many GPUs, Cancelled."""
-    fabric = _fabric(plan)
+    """As `loop.fit`, in `plan.devices` processes. Raises InvalidSetting (see `check_devices`), Cancelled."""
+    fabric = _fabric_for(plan)
     wire = _Wire(multiprocessing.get_context("spawn"))
     errand = _Sealed(_Errand.of(stage, plan, clock, resume))
     failures: list[BaseException] = []
@@ -167,17 +169,24 @@ def _pass_on(wire: _Wire, events: Events) -> list[_Result]:
     return [message] if isinstance(message, _Result) else []
 
 
-def _fabric(plan: Plan):
-    try:
-        from lightning_fabric import Fabric
-    except ImportError as error:
-        fix = 'Install it: pip install "krolik[gpus]".'
-        raise InvalidSetting("training on several devices needs lightning-fabric", "--set devices", fix) from error
+def check_devices(plan: Plan) -> None:
+    """Raises InvalidSetting where so many processes cannot train: without Fabric, or with fewer GPUs or cores."""
+    if plan.devices == 1:
+        return
+    if find_spec("lightning_fabric") is None:
+        raise InvalidSetting("training on several devices needs lightning-fabric", "--set devices",
+                             'Install it: pip install "krolik[gpus]".')  # fmt: skip
     import torch
 
-    if plan.device == "cuda" and plan.devices > torch.cuda.device_count():
-        raise InvalidSetting(f"there are {torch.cuda.device_count()} GPUs here, not {plan.devices}", "--set devices",
+    there, kind = (torch.cuda.device_count(), "GPUs") if plan.device == "cuda" else (core_count(), "cores")
+    if plan.devices > there:
+        raise InvalidSetting(f"there are {there} {kind} here, not {plan.devices}", "--set devices",
                              "Say a smaller number.")  # fmt: skip
+
+
+def _fabric_for(plan: Plan):
+    from lightning_fabric import Fabric
+
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return Fabric(accelerator=plan.device, devices=plan.devices, strategy="ddp_spawn")
 

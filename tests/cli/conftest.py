@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from krolik.cli.main import main
-from krolik.demonstration.show import label_exactly
 from krolik.project import ProjectFile
-from krolik.skeleton import template
 
 QUICK = ("--budget", "30steps", "--pipeline", "whole", "--input", "128", "--width", "0.5")
 
@@ -47,15 +45,12 @@ def krolik(monkeypatch, capsys):
 
 
 @pytest.fixture(scope="session")
-def trained(rabbit, tmp_path_factory) -> Path:
+def trained(small_model, rabbit, tmp_path_factory) -> Path:
     """A project with labels, a model and predictions of the generated video. Copy it before changing it."""
-    path, truth = rabbit
-    place = tmp_path_factory.mktemp("trained") / "rabbit.krolik"
-    with ProjectFile.create(place, template("rabbit")) as file:
-        label_exactly(file, path, truth, 4)
     import krolik
 
+    with ProjectFile.open(small_model) as file:
+        place = file.backup(tmp_path_factory.mktemp("trained") / "rabbit.krolik")
     with krolik.open(place) as project:
-        project.train(budget="30steps", pipeline="whole", input_px=128, width=0.5)
-        project.predict(path)
+        project.predict(rabbit[0])
     return place

@@ -1,4 +1,7 @@
-"""On a GPU of NVIDIA: small memories are no reason to fail, and an interrupted training goes on."""
+"""On a GPU of NVIDIA: small memories are no reason to fail, and the model is the same on a processor.
+
+That trainings repeat, and go on as if uninterrupted, is for test_loop.py, which trains on the GPU where there is one.
+"""
 
 import json
 from dataclasses import replace
@@ -11,9 +14,8 @@ from krolik.engines import native
 from krolik.training.batch_size import SIZES
 from krolik.training.batches import plain_batches, whole_frame_items
 from krolik.training.budget import Budget
-from krolik.training.checkpoint import Checkpoint
 from krolik.training.plan import Settings
-from tests.training.test_loop import DATA, Watching, train, weights
+from tests.training.test_loop import DATA, Watching, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
@@ -53,16 +55,6 @@ def test_the_batch_is_measured_and_remembered(monkeypatch, tmp_path):
     assert first.batch_size == again.batch_size in SIZES and "measured" in first.reasons["batch_size"]
     assert any(key.startswith("batch ") for key in json.loads((tmp_path / "machine.json").read_text()))
     assert native.plan_training(DATA, replace(settings, batch_size=4))[0].batch_size == 4
-
-
-def test_an_interrupted_training_goes_on_on_the_gpu(monkeypatch):
-    monkeypatch.setattr("krolik.training.loop.CHECKPOINT_SECONDS", 0.0)
-    events = Watching(stop_after=20)
-    train(60, events=events)
-    saved = Checkpoint.from_bytes(events.saved[-1])
-    resumed = train(60, resume=saved)
-    assert saved.steps < resumed.stages["pose"].fitted.steps == 60
-    assert len(weights(resumed)) > 0
 
 
 def test_the_model_of_a_gpu_says_the_same_on_a_processor():

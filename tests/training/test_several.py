@@ -149,7 +149,14 @@ def test_nobody_goes_on_when_the_first_process_is_killed(tmp_path):
         time.sleep(0.1)
 
 
-def test_without_fabric_one_sentence(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+def test_without_fabric_one_sentence_before_anything_trains(monkeypatch):
+    monkeypatch.setattr("krolik.training.several.find_spec", lambda name: None)
     with pytest.raises(InvalidSetting, match=r"krolik\[gpus\]"):
-        native.train(training(2), Watching())
+        training(2)
+
+
+@pytest.mark.parametrize("devices", ["200", "100000"])
+def test_more_devices_than_there_are(devices):
+    settings = Settings(budget=Budget(steps=2), overrides={"devices": devices})
+    with pytest.raises(InvalidSetting, match=devices):
+        native.plan_training(DATA, settings)

@@ -64,7 +64,7 @@ def browser():
         found.close()
 
 
-ONCE = {"test_labelling.py", "test_frames.py", "test_start.py", "test_skeleton.py"}
+ONCE = {"test_labelling.py", "test_frames.py", "test_saving.py", "test_start.py", "test_skeleton.py"}
 
 
 def pytest_collection_modifyitems(items) -> None:
