@@ -181,37 +181,53 @@ def test_a_video_that_is_deleted_before_it_is_predicted(path, tmp_path, prepared
         assert failed.status == "failed" and "gone.mp4" in failed.error["message"]
 
 
+def begun(file: ProjectFile, job: int) -> jobs.Job:
+    """The job as soon as its process works, or when it is over."""
+    end = time.monotonic() + 60
+    while (row := jobs.get(file, job)).status == "waiting" or (row.status == "running" and not row.pid):
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    return row
+
+
+def kill_and_go_on(file: ProjectFile, job: int, rng: random.Random, longest: float) -> int:
+    """Up to fifty kills, each a random moment after the work began; how many there were until it was done."""
+    kills = 0
+    while kills < 50 and (row := begun(file, job)).status == "running":
+        time.sleep(rng.uniform(0.0, longest))
+        if jobs.get(file, job).status != "running":
+            continue
+        os.kill(row.pid or 0, signal.SIGKILL)
+        kills += 1
+        end = time.monotonic() + 60
+        while control.settle(file):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        if jobs.get(file, job).status == "interrupted":
+            control.resume(file, job)
+    assert control.wait(file, job, 600).status == "done"
+    return kills
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_hundred_random_kills_change_nothing(path, tmp_path, seed):
     """Fifty over a training, fifty over a prediction, at random moments: what comes out is what would have come out."""
     rng = random.Random(seed)
     train = {**SMALL, "budget": "4000steps", "name": "whole"}
+    write_clip(tmp_path / "longer.mp4", VARIANTS["plain"], 12_000)
     whole = tmp_path / "whole.krolik"
-    with ProjectFile.open(path) as file:
-        file.backup(whole)
+    with krolik.open(path) as project:
+        project.add(tmp_path / "longer.mp4")
+        project.file.backup(whole)
     with krolik.open(whole) as project:
         project.train(**train)
-        project.predict("long.mp4")
+        project.predict("longer.mp4")
         weights = models.weights(project.file, models.get(project.file, "whole"))
         poses = found(project.file)
     with ProjectFile.open(path) as file:
-        for kind, wish in (("train", train), ("predict", {"videos": [video_of(file)]})):
-            job, kills = control.submit(file, kind, wish, "ui").id, 0
-            while kills < 50 and jobs.get(file, job).status != "done":
-                time.sleep(rng.uniform(0.0, 4.0 if kind == "train" else 1.5))
-                row = jobs.get(file, job)
-                if row.status != "running" or not row.pid:
-                    continue  # it has not begun yet
-                os.kill(row.pid, signal.SIGKILL)
-                kills += 1
-                end = time.monotonic() + 60
-                while control.settle(file):
-                    assert time.monotonic() < end
-                    time.sleep(0.02)
-                if jobs.get(file, job).status == "interrupted":
-                    control.resume(file, job)
-            assert control.wait(file, job, 600).status == "done"
-            print(kind, kills, "kills")
+        for kind, wish, longest in (("train", train, 4.0), ("predict", {"videos": ["longer.mp4"]}, 0.4)):
+            job = control.submit(file, kind, wish, "ui").id
+            assert kill_and_go_on(file, job, rng, longest) == 50
         assert models.weights(file, models.get(file, "whole")) == weights
         assert found(file) == poses
