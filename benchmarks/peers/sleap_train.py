@@ -1,8 +1,11 @@
 """Trains SLEAP's network (sleap-nn) on a DeepLabCut project, measures it on the test frames. Runs in its environment.
 
-    python sleap_train.py PROJECT OUT.json --minutes 1 5 10 20 [--scale 0.5] [--test-every 5]
+    python sleap_train.py PROJECT OUT.json --minutes 1 5 10 20 [--scale 0.5] [--test-every 5 | --test FILE]
+    python sleap_train.py PROJECT OUT.json --minutes 1 3 9 --device gpu --epochs 200
 
-Labelled frames in order of their names; position i tests where i % N == N - 1. The single-animal U-Net of SLEAP's
+Labelled frames in order of their names; position i tests where i % N == N - 1, or those that the lines FOLDER,NAME of a
+file name. With --epochs the profile's schedule runs: the learning rate halves on a plateau, and it ends when it no
+longer improves, if the last mark is not before that. The single-animal U-Net of SLEAP's
 shipped profile (filters 16, rate 2, strides 16 and 2, sigma 2.5), random weights and a tenth of the training frames
 validating, both as by default.
 --scale 0.5 halves the pictures: that is no default, but 4.5 times as fast on a CPU and so in its favour. The clock is
@@ -19,6 +22,7 @@ import time
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import lightning
 import numpy as np
@@ -26,6 +30,7 @@ import pandas as pd
 import sleap_io as sio
 import torch
 from sleap_nn.train import train
+from split import parts
 
 
 class Marks(lightning.Callback):
@@ -44,6 +49,12 @@ class Marks(lightning.Callback):
             trainer.limit_val_batches = 0
             raise KeyboardInterrupt
 
+    def on_train_end(self, trainer, *_):
+        if self.left:
+            taken = (time.monotonic() - self.started) / 60
+            best = self.folder / "run" / "best.ckpt"
+            self.kept.append({"minutes": taken, "steps": trainer.global_step, "file": best})
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -52,6 +63,9 @@ def main() -> None:
     parser.add_argument("--minutes", nargs="+", type=float, default=[1, 5, 10, 20])
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--test-every", type=int, default=5)
+    parser.add_argument("--test", type=Path)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "gpu"])
+    parser.add_argument("--epochs", type=int)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = run(arguments, Path(folder))
@@ -61,10 +75,12 @@ def main() -> None:
 def run(arguments: argparse.Namespace, folder: Path) -> dict:
     source = next(arguments.project.glob("labeled-data/*/CollectedData_*.csv"))
     labels = sio.load_file(str(source))
-    table = pd.read_csv(source, header=[0, 1, 2], index_col=0)
-    every = arguments.test_every
-    tested = [i for i in range(len(labels)) if i % every == every - 1]
-    trained = [i for i in range(len(labels)) if i % every != every - 1]
+    table = pd.read_csv(source, header=[0, 1, 2])
+    points = table.columns.get_level_values(2).isin(["x", "y"])
+    names = ["/".join(cells) for cells in table.loc[:, ~points].astype(str).to_numpy()]
+    table = table.loc[:, points]
+    keypoints = list(dict.fromkeys(table.columns.get_level_values(1)))
+    trained, tested = parts(names, arguments.test_every, arguments.test)
     files = {"train": trained, "test": tested}
     for name, indices in files.items():
         labels.extract(indices, copy=True).save(str(folder / f"{name}.pkg.slp"), embed="user")
@@ -80,11 +96,13 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict:
     with suppress(KeyboardInterrupt, SystemExit):
         train(
             train_labels_path=[str(folder / "train.pkg.slp")], backbone_config=BACKBONE, head_configs=HEAD,
-            scale=arguments.scale, batch_size=4, max_epochs=100_000, learning_rate=1e-4, save_ckpt=True,
-            ckpt_dir=str(folder), run_name="run",
-            geometry_aug=ROTATION, trainer_accelerator="cpu", enable_progress_bar=False,
+            scale=arguments.scale, batch_size=4, max_epochs=arguments.epochs or 100_000, learning_rate=1e-4,
+            save_ckpt=True, ckpt_dir=str(folder), run_name="run",
+            geometry_aug=ROTATION, trainer_accelerator=arguments.device, enable_progress_bar=False,
+            **(UNTIL_FLAT if arguments.epochs else {}),
         )  # fmt: skip
-    rows = [row(folder, mark, table, tested) for mark in marks.kept]
+    test = Test(table.to_numpy(float)[tested], keypoints, [labels[i].frame_idx for i in tested])
+    rows = [row(folder, mark, test, arguments.device) for mark in marks.kept]
     return {"framework": f"sleap-nn {version('sleap-nn')}", "network": f"U-Net, medium, scale {arguments.scale:g}",
             "rows": rows, "train_frames": len(trained), "test_frames": len(tested),
             "threads": torch.get_num_threads()}  # fmt: skip
@@ -92,27 +110,37 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict:
 
 BACKBONE = {"unet": {"filters": 16, "filters_rate": 2.0, "max_stride": 16, "output_stride": 2, "in_channels": 1}}
 HEAD = {"single_instance": {"confmaps": {"part_names": None, "sigma": 2.5, "output_stride": 2}}}
+UNTIL_FLAT = {"early_stopping": True, "early_stopping_min_delta": 1e-8, "early_stopping_patience": 10}
 ROTATION = {"rotation_min": -180.0, "rotation_max": 180.0, "scale_min": 0.9, "scale_max": 1.1, "affine_p": 1.0}
 
 
-def row(folder: Path, mark: dict, table: pd.DataFrame, tested: list[int]) -> dict:
+class Test(NamedTuple):
+    """What the test frames should give."""
+
+    truth: np.ndarray
+    """(F, 2 K), in pixels."""
+    keypoints: list[str]
+    numbers: list[int]
+    """Of the frames, as the framework counts them."""
+
+
+def row(folder: Path, mark: dict, test: Test, device: str) -> dict:
     model, out = folder / f"model_{mark['minutes']:g}", folder / f"out_{mark['minutes']:g}.slp"
     model.mkdir()
     for config in (folder / "run").glob("*.yaml"):
         shutil.copy(config, model)
     shutil.copy(mark["file"], model / "best.ckpt")
-    command = [Path(sys.executable).parent / "sleap-nn", "predict", "-i", folder / "test.pkg.slp", "-m", model,
-               "-o", out, "--peak_threshold", "0", "-d", "cpu"]  # fmt: skip
+    command = [sys.executable, "-m", "sleap_nn.cli", "predict", "-i", folder / "test.pkg.slp", "-m", model,
+               "-o", out, "--peak_threshold", "0", "-d", "cuda" if device == "gpu" else "cpu"]  # fmt: skip
     subprocess.run([str(c) for c in command], check=True)
     found = sio.load_file(str(out))
-    names = list(dict.fromkeys(table.columns.get_level_values("bodyparts")))
-    truth = table.to_numpy(float)[tested].reshape(len(tested), -1, 2)
+    truth = test.truth.reshape(len(test.numbers), -1, 2)
     nodes = [n.name for n in found.skeletons[0].nodes]
     errors = np.full(truth.shape[:2], np.nan)
     for frame in found:
         if frame.instances:
-            xy = frame.instances[0].numpy()[[nodes.index(n) for n in names]]
-            place = tested.index(frame.frame_idx)  # the number among all labelled frames stays with the extract
+            xy = frame.instances[0].numpy()[[nodes.index(n) for n in test.keypoints]]
+            place = test.numbers.index(frame.frame_idx)
             errors[place] = np.linalg.norm(xy - truth[place], axis=-1)
     seen = errors[np.isfinite(errors)]
     mean, median = (float(f(seen)) if len(seen) else None for f in (np.mean, np.median))
