@@ -14,7 +14,9 @@ from krolik.views import View
 SURE = 0.2  # a point of at least this score says where the animal is
 HELD = 0.34  # an animal is held while this part of its keypoints is sure
 LOCATOR_SURE = 0.15  # several animals: weaker peaks of the locator are noise
-RETRY_FRAMES = 8  # how often the locator looks for animals that are missing while others are there
+RETRY_FRAMES = 8  # how often the locator looks for animals that are missing while others are there, or doubtful
+DOUBTFUL = 0.5  # a single animal of a lower mean score may be a mistake: the locator's other places are looked at, too
+RIVAL = 0.5  # a place whose score is at least this part of the best one's is looked at, whatever the best one shows
 OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
 
 
@@ -45,7 +47,7 @@ class Poser:
         poses = [self._follow(frame, animal) for animal in range(len(self._centres))]
         self._drop_doubles(poses)
         missing = [a for a, pose in enumerate(poses) if pose is None]
-        if missing and (len(missing) == len(poses) or self._frame % RETRY_FRAMES == 0):
+        if len(missing) == len(poses) or (self._frame % RETRY_FRAMES == 0 and (missing or _doubtful(poses))):
             self._find(frame, poses, missing)
         self._frame += 1
         nothing = np.full((len(self._about.skeleton), 3), np.nan, np.float32)
@@ -105,10 +107,11 @@ class Poser:
         """Looks for missing animals on a thumbnail, away from those that are held."""
         view = View.fit(frame.size, self._about.locator_size)
         found = self.model.locate(frame.warp(view))
-        places = [(view.inverse(np.array([x, y], float)), float(score)) for x, y, score in found]
+        places = _inside([(view.inverse(np.array([x, y], float)), float(score)) for x, y, score in found], frame.size)
         if len(poses) == 1:
-            poses[0] = self._surest(frame, [place for place, _ in places])
-            self._centres[0] = _centre(poses[0]) if _held(poses[0]) else None
+            seen = [self._surest(frame, places), *(pose for pose in poses if pose is not None)]
+            poses[0] = best = max(seen, key=_certainty)
+            self._centres[0] = _centre(best) if _held(best) else None
             return
         reach = 0.25 * self._about.input_size[0] / self._about.scale
         for centre, score in places:
@@ -122,14 +125,29 @@ class Poser:
                 animal = missing.pop(0)
                 poses[animal], self._centres[animal] = pose, _centre(pose)
 
-    def _surest(self, frame: Frame, places: list[np.ndarray]) -> np.ndarray:
-        """(K, 3): a single animal's best guess, which is always given; further places are tried until one holds it."""
+    def _surest(self, frame: Frame, places: list[tuple[np.ndarray, float]]) -> np.ndarray:
+        """(K, 3): a single animal's best guess, which is always given.
+
+        All places that rival the best one are looked at, and the surest counts: a network that has only seen animals is
+        half sure of much that is none. Further places are tried until one holds the animal.
+        """
         looks: list[np.ndarray] = []
-        for place in places:
-            looks.append(self._crop(frame, place))
-            if _held(looks[-1]):
+        for place, score in places:
+            if score < RIVAL * places[0][1] and any(map(_held, looks)):
                 break
+            looks.append(self._crop(frame, place))
         return max(looks, key=_certainty)
+
+
+def _inside(places: list[tuple[np.ndarray, float]], size: tuple[int, int]) -> list[tuple[np.ndarray, float]]:
+    """The places that lie in the frame, or all if none does: an animal's middle is never outside."""
+    inside = [p for p in places if ((p[0] > -1) & (p[0] < size)).all()]
+    return inside or places
+
+
+def _doubtful(poses: list[np.ndarray | None]) -> bool:
+    """Whether what a single animal's crop shows may be something else."""
+    return len(poses) == 1 and poses[0] is not None and bool(poses[0][:, 2].mean() < DOUBTFUL)
 
 
 def _in_frame(pose: np.ndarray, view: View) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 
 from krolik.inference import pipeline
 from krolik.inference.model import ModelDescription
-from krolik.inference.poser import Poser
+from krolik.inference.poser import Poser, _inside
 from krolik.skeleton import Skeleton
 from krolik.video import Frame
 
@@ -85,6 +85,55 @@ def test_the_crop_follows_and_the_locator_runs_only_when_lost():
     assert gone.shape == (1, 2, 3) and (gone[..., 2] < 0.2).all()
     pose = poser(Frame(picture((150, 30))))  # it appears elsewhere
     np.testing.assert_allclose(pose[0, 0, :2], (157, 30), atol=1.6)
+
+
+class ManyPlaces(SpotModel):
+    """Its locator names three places."""
+
+    def locate(self, image):
+        self.located += 1
+        weight, peaks = image[..., 2].astype(float), []
+        for _ in range(3):
+            y, x = np.unravel_index(weight.argmax(), weight.shape)
+            peaks.append((x, y, weight.max() / 255))
+            weight[max(0, y - 20) : y + 20, max(0, x - 20) : x + 20] = 0
+        return np.array(peaks, np.float32)
+
+
+def with_decoy(centre, decoy, haze: int = 250) -> np.ndarray:
+    """The animal, and a brighter haze with something that is half like it."""
+    image = picture(centre)
+    x, y = decoy
+    image[y - 8 : y + 8, x - 8 : x + 8, 2] = haze
+    image[y - 1 : y + 2, x + 6 : x + 9, 0] = image[y - 1 : y + 2, x - 8 : x - 5, 1] = 90
+    return image
+
+
+def test_a_rival_place_that_is_surer_wins():
+    poser = Poser(ManyPlaces())  # pyright: ignore
+    pose = poser(Frame(with_decoy((50, 60), (150, 110))))
+    np.testing.assert_allclose(pose[0, 0, :2], (57, 60), atol=1.6)
+
+
+def test_a_mistake_is_left_when_the_animal_appears():
+    model = ManyPlaces()
+    poser = Poser(model)  # pyright: ignore
+    decoy = with_decoy((50, 60), (150, 110))
+    decoy[40:80, 30:75] = 0  # the animal is not there yet
+    assert abs(poser(Frame(decoy))[0, 0, 0] - 157) < 2
+    for _ in range(8):
+        pose = poser(Frame(with_decoy((50, 60), (150, 110))))
+    np.testing.assert_allclose(pose[0, 0, :2], (57, 60), atol=1.6)
+    located = model.located
+    for _ in range(20):  # sure of it now: nothing more to look for
+        poser(Frame(with_decoy((50, 60), (150, 110))))
+    assert model.located == located
+
+
+def test_places_outside_of_the_frame_are_no_places():
+    outside, inside = (np.array([230.0, 20.0]), 0.9), (np.array([50.0, 60.0]), 0.2)
+    assert _inside([outside, inside], SIZE) == [inside]
+    assert _inside([outside], SIZE) == [outside]
 
 
 def test_several_animals_keep_their_places():

@@ -149,3 +149,10 @@ def test_plateau_begins_the_cool_down(monkeypatch):
     monkeypatch.setattr(Clock, "finish_from", lambda self, f: (clocks.append(self), real(self, f)))
     assert train(200).stages["pose"].fitted.steps < 60
     assert clocks
+
+
+@pytest.mark.parametrize(("stop_after", "kept"), [(None, 9.0), (40, 0.1)])
+def test_early_luck_counts_only_if_nothing_follows(monkeypatch, stop_after, kept):
+    errors = iter([0.1, *[9.0] * 50])
+    monkeypatch.setattr("krolik.training.loop.validation_error", lambda *_: next(errors))
+    assert train(100, events=Watching(stop_after)).stages["pose"].fitted.error_px == kept
