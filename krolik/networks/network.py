@@ -76,13 +76,15 @@ class Loss:
     known: torch.Tensor
 
     def mean(self, weights: torch.Tensor | None = None) -> torch.Tensor:
-        """Over the batch first, keypoint by keypoint, then over the keypoints by `weights` (K,), 1 each by default.
+        """Over the batch first, keypoint by keypoint, then over the keypoints.
 
-        A keypoint that few pictures of the batch are labelled for counts as much as the others.
+        A keypoint counts by its weight in `weights` (K,), 1 each by default, and by the square root of the part of the
+        batch that it is labelled in. Were all keypoints to count the same, a single picture with a rare one would
+        outshout all others, and both were learnt worse; were all points to count the same, it would hardly be learnt.
         """
         counts = self.known.sum(dim=0)
         means = (self.per_keypoint * self.known).sum(dim=0) / counts.clamp(min=1.0)
-        shares = (counts > 0).float() * (1.0 if weights is None else weights)
+        shares = (counts / max(1, len(self.known))).sqrt() * (1.0 if weights is None else weights)
         return (means * shares).sum() / shares.sum().clamp(min=1e-6)
 
 

@@ -23,8 +23,6 @@ CROP_MARGIN = 1.3  # crop side per animal extent: room for the locator's error a
 WORTH_CROPPING = 0.6  # a crop smaller than this part of the frame's longer side is worth a locator
 MULTIPLE = 64
 FEW_FRAMES = 50  # below so many labelled frames a pretrained body is worth its slower steps
-RARE = 0.5  # a keypoint labelled in fewer than this part of what the commonest one has counts more
-HEAVIEST = 4.0  # how much more at most
 REPEATS = 4.0  # how often at most a frame with a rare keypoint is seen per epoch
 CALIBRATED = 0.05  # confidence is the probability of lying within this part of the animal's extent
 LEAST_WITHIN_PX = 2.0  # of the network's pixels
@@ -154,7 +152,6 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
     scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size))
     rotation, reasons["augmentation.rotation_deg"] = choose_rotation(data)
     mirror, reasons["augmentation.mirror"] = choose_mirror(data)
-    weights, reasons["keypoint_weights"] = choose_weights(data)
     within, reasons["within_px"] = choose_within(data, scale)
     precision, reasons["precision"] = choose_precision(machine)
     reasons["pretrained"] = (
@@ -164,6 +161,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         reasons["locator_share"] = "the part of the budget for finding the animals, more of a short one"
     reasons["threads"] = f"the machine has {machine.cores} core(s)"
     reasons["devices"] = "one is enough for these networks; with more (--set devices=2) each takes a batch of its own"
+    reasons["keypoint_weights"] = "1 each: the loss sees to rare ones; more for one that matters more"
     reasons["repeats"] = "frames that show a rare keypoint come up to this many times as often"
     reasons["device"] = machine.device_name or machine.device
     reasons["budget"] = "wall time, or steps; the learning rate falls to zero at its end"
@@ -185,7 +183,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         weight_decay=1e-3,
         average_decay=0.99,
         augmentation=AugmentationRanges(rotation_deg=rotation, mirror=mirror),
-        keypoint_weights=weights,
+        keypoint_weights=(1.0,) * len(data.labelled),
         repeats=REPEATS,
         within_px=within,
         locator_share=choose_locator_share(settings.budget) if pipeline == "crop" else 0.0,
@@ -202,7 +200,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
 
 AUGMENTATION = "augmentation."  # what the names of its fields begin with
 # what has an option of its own, or no sense of its own
-FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "network", "keypoint_weights",
+FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "network",
          "pipeline", "scale", "width", "batch_size", "input_size", "locator_size", "device"}  # fmt: skip
 POSITIVE = {"sigma_px", "locator_sigma_px", "learning_rate", "body_learning_rate", "within_px"}
 AT_MOST_256 = {"threads", "workers", "devices"}
@@ -264,19 +262,6 @@ def choose_network(pretrained: str) -> tuple[str, str]:
     if pretrained != "none":
         return "mobilenetv2", f"a pretrained body was found, and fewer than {FEW_FRAMES} frames are labelled"
     return "unet", "the most accurate per minute on a processor, from random weights"
-
-
-def choose_weights(data: DataFingerprint) -> tuple[tuple[float, ...], str]:
-    """More for keypoints that are labelled rarely: the square root of their rarity, up to HEAVIEST."""
-    most = max(data.labelled)
-    weights = [min(HEAVIEST, (RARE * most / n) ** 0.5) if 0 < n < RARE * most else 1.0 for n in data.labelled]
-    rare = sum(w > 1 for w in weights)
-    said = (
-        f"{rare} keypoint(s) are labelled in less than half as many frames as the commonest"
-        if rare
-        else "no keypoint is rare"
-    )
-    return tuple(round(w, 3) for w in weights), said
 
 
 def choose_within(data: DataFingerprint, scale: float) -> tuple[float, str]:

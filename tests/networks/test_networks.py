@@ -102,11 +102,12 @@ def test_loss_is_least_at_the_truth(name):
         assert network.loss(ideal_outputs(network, points + shift), visible(points)).mean() > right
 
 
-def test_a_rare_keypoint_counts_as_much_as_the_others():
-    """One label among eight pictures has the loss of eight; a weight makes it count more."""
+def test_a_rare_keypoint_counts_by_the_root_of_its_labels():
+    """Neither as much as the others, nor by the number of its points alone; a weight makes it count more."""
     loss = Loss(torch.ones(8, 2) * torch.tensor([1.0, 3.0]), torch.tensor([[1.0, 0.0]] * 7 + [[1.0, 1.0]]))
-    assert loss.mean() == pytest.approx(2.0)
-    assert loss.mean(torch.tensor([1.0, 3.0])) == pytest.approx(2.5)
+    share = 8**-0.5
+    assert loss.mean() == pytest.approx((1 + 3 * share) / (1 + share))
+    assert loss.mean(torch.tensor([1.0, 3.0])) == pytest.approx((1 + 9 * share) / (1 + 3 * share))
     nothing = Loss(torch.ones(2, 2), torch.zeros(2, 2)).mean()
     assert nothing == 0
 

@@ -57,13 +57,13 @@ def test_a_body_is_worth_it_for_few_labels_or_when_it_is_wished():
     assert "fewer than 50" in plan.reasons["network"]
 
 
-def test_a_rare_keypoint_weighs_more():
-    plan = decide(replace(MOUSE, labelled=(93, 93, 40, 3)), MACHINE, Settings())
-    assert plan.keypoint_weights[:2] == (1, 1)
-    assert 1 < plan.keypoint_weights[2] < 1.2 < plan.keypoint_weights[3] <= 4
-    assert "2 keypoint(s)" in plan.reasons["keypoint_weights"]
-    never = decide(replace(MOUSE, labelled=(93, 93, 93, 0)), MACHINE, Settings())
-    assert never.keypoint_weights == (1, 1, 1, 1)
+def test_keypoints_weigh_the_same_unless_the_user_says_otherwise():
+    rare = replace(MOUSE, labelled=(93, 93, 40, 3))
+    assert decide(rare, MACHINE, Settings()).keypoint_weights == (1, 1, 1, 1)
+    wished = decide(rare, MACHINE, Settings(overrides={"keypoint_weights": "1,1,1,2.5"}))
+    assert wished.keypoint_weights == (1, 1, 1, 2.5)
+    with pytest.raises(InvalidSetting, match="keypoint_weights"):
+        decide(rare, MACHINE, Settings(overrides={"keypoint_weights": "1,2"}))
 
 
 def test_every_field_can_be_set_by_name():
