@@ -17,6 +17,9 @@ LOCATOR_SURE = 0.15  # several animals: weaker peaks of the locator are noise
 RETRY_FRAMES = 8  # how often the locator looks for animals that are missing while others are there, or doubtful
 DOUBTFUL = 0.5  # a single animal of a lower mean score may be a mistake: the locator's other places are looked at, too
 RIVAL = 0.5  # a place whose score is at least this part of the best one's is looked at, whatever the best one shows
+SCAN_FRAMES = 32  # how often, while a single animal is doubtful, it is looked for in crops that cover the frame
+MOST_CROPS = 64  # a frame that takes more is not searched so
+AT_ONCE = 8
 OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
 
 
@@ -47,7 +50,8 @@ class Poser:
         poses = [self._follow(frame, animal) for animal in range(len(self._centres))]
         self._drop_doubles(poses)
         missing = [a for a, pose in enumerate(poses) if pose is None]
-        if len(missing) == len(poses) or (self._frame % RETRY_FRAMES == 0 and (missing or _doubtful(poses))):
+        doubt = missing or (len(poses) == 1 and _doubtful(poses[0]))
+        if len(missing) == len(poses) or (doubt and self._frame % RETRY_FRAMES == 0):
             self._find(frame, poses, missing)
         self._frame += 1
         nothing = np.full((len(self._about.skeleton), 3), np.nan, np.float32)
@@ -129,14 +133,30 @@ class Poser:
         """(K, 3): a single animal's best guess, which is always given.
 
         All places that rival the best one are looked at, and the surest counts: a network that has only seen animals is
-        half sure of much that is none. Further places are tried until one holds the animal.
+        half sure of much that is none. Further places are tried until one holds the animal; then the whole frame.
         """
         looks: list[np.ndarray] = []
         for place, score in places:
             if score < RIVAL * places[0][1] and any(map(_held, looks)):
                 break
             looks.append(self._crop(frame, place))
-        return max(looks, key=_certainty)
+        best = max(looks, key=_certainty)
+        if not _doubtful(best) or self._frame % SCAN_FRAMES:
+            return best
+        return max([best, *self._anywhere(frame)], key=_certainty)
+
+    def _anywhere(self, frame: Frame) -> list[np.ndarray]:
+        """The surest pose (K, 3) of crops half a crop apart that cover the frame; nothing where these are too many."""
+        size, scale = self._about.input_size, self._about.scale
+        rows, columns = (_middles(n, side / scale) for n, side in zip(frame.size[::-1], size[::-1]))
+        views = [View.crop((x, y), size, scale) for y in rows for x in columns]
+        if len(views) > MOST_CROPS:
+            return []
+        groups = [views[i : i + AT_ONCE] for i in range(0, len(views), AT_ONCE)]
+        poses = np.concatenate([self.model.pose(np.stack([frame.warp(v) for v in group])) for group in groups])
+        surest = int(poses[..., 2].sum(axis=1).argmax())
+        centre = _centre(_in_frame(poses[surest], views[surest]))
+        return [] if centre is None else [self._crop(frame, centre)]
 
 
 def _inside(places: list[tuple[np.ndarray, float]], size: tuple[int, int]) -> list[tuple[np.ndarray, float]]:
@@ -145,9 +165,16 @@ def _inside(places: list[tuple[np.ndarray, float]], size: tuple[int, int]) -> li
     return inside or places
 
 
-def _doubtful(poses: list[np.ndarray | None]) -> bool:
+def _middles(extent: float, side: float) -> list[float]:
+    """Of windows of `side` that cover 0 to `extent`, half a window apart at most."""
+    if extent <= side:
+        return [extent / 2]
+    return np.linspace(side / 2, extent - side / 2, int(np.ceil(2 * extent / side)) - 1).tolist()
+
+
+def _doubtful(pose: np.ndarray | None) -> bool:
     """Whether what a single animal's crop shows may be something else."""
-    return len(poses) == 1 and poses[0] is not None and bool(poses[0][:, 2].mean() < DOUBTFUL)
+    return pose is not None and bool(pose[:, 2].mean() < DOUBTFUL)
 
 
 def _in_frame(pose: np.ndarray, view: View) -> np.ndarray:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from krolik.inference import pipeline
 from krolik.inference.model import ModelDescription
-from krolik.inference.poser import Poser, _inside
+from krolik.inference.poser import Poser, _inside, _middles
 from krolik.skeleton import Skeleton
 from krolik.video import Frame
 
@@ -128,6 +130,42 @@ def test_a_mistake_is_left_when_the_animal_appears():
     for _ in range(20):  # sure of it now: nothing more to look for
         poser(Frame(with_decoy((50, 60), (150, 110))))
     assert model.located == located
+
+
+class Lost(SpotModel):
+    """Its locator learnt nothing."""
+
+    def locate(self, image):
+        self.located += 1
+        return np.array([(95.0, 5.0, 0.05), (5.0, 75.0, 0.04)], np.float32)
+
+
+def test_what_the_locator_does_not_know_is_found_all_the_same(monkeypatch):
+    pose = Poser(Lost())(Frame(picture((50, 80))))  # pyright: ignore
+    np.testing.assert_allclose(pose[0, 0, :2], (57, 80), atol=1.6)
+    monkeypatch.setattr("krolik.inference.poser.MOST_CROPS", 3)  # of a frame that is too large for that
+    assert (Poser(Lost())(Frame(picture((50, 80))))[..., 2] < 0.2).all()  # pyright: ignore
+
+
+def test_a_frame_without_an_animal_is_seldom_searched():
+    model = Lost()
+    seen = []
+    plain = model.pose
+    model.pose = lambda images: (seen.append(len(images)), plain(images))[1]
+    poser = Poser(model)  # pyright: ignore
+    for _ in range(64):
+        assert (poser(Frame(picture()))[..., 2] < 0.2).all()
+    assert sum(seen) < 64 * 2 + 2 * 50
+
+
+@given(st.floats(1, 5000), st.floats(16, 800))
+def test_windows_cover_a_side(extent, side):
+    middles = np.array(_middles(extent, side))
+    if extent <= side:
+        assert len(middles) == 1
+    else:
+        assert middles[0] == side / 2 and abs(middles[-1] - (extent - side / 2)) < 1e-6
+        assert (np.diff(middles) <= side / 2 + 1e-6).all()
 
 
 def test_places_outside_of_the_frame_are_no_places():
