@@ -15,7 +15,7 @@ SURE = 0.2  # a point of at least this score says where the animal is
 HELD = 0.34  # an animal is held while this part of its keypoints is sure
 LOCATOR_SURE = 0.15  # several animals: weaker peaks of the locator are noise
 RETRY_FRAMES = 8  # how often the locator looks for animals that are missing while others are there, or doubtful
-DOUBTFUL = 0.5  # a single animal of a lower mean score may be a mistake: the locator's other places are looked at, too
+DOUBTFUL = 0.5  # a single animal whose surer half has a lower mean score may be a mistake: other places are looked at
 RIVAL = 0.5  # a place whose score is at least this part of the best one's is looked at, whatever the best one shows
 SCAN_FRAMES = 32  # how often, while a single animal is doubtful, it is looked for in crops that cover the frame
 MOST_CROPS = 64  # a frame that takes more is not searched so
@@ -173,8 +173,8 @@ def _middles(extent: float, side: float) -> list[float]:
 
 
 def _doubtful(pose: np.ndarray | None) -> bool:
-    """Whether what a single animal's crop shows may be something else."""
-    return pose is not None and bool(pose[:, 2].mean() < DOUBTFUL)
+    """Whether what a single animal's crop shows may be something else; half of its keypoints may well be hidden."""
+    return pose is not None and bool(np.sort(pose[:, 2])[len(pose) // 2 :].mean() < DOUBTFUL)
 
 
 def _in_frame(pose: np.ndarray, view: View) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from krolik.inference import pipeline
 from krolik.inference.model import ModelDescription
-from krolik.inference.poser import Poser, _inside, _middles
+from krolik.inference.poser import Poser, _doubtful, _inside, _middles
 from krolik.skeleton import Skeleton
 from krolik.video import Frame
 
@@ -166,6 +166,11 @@ def test_windows_cover_a_side(extent, side):
     else:
         assert middles[0] == side / 2 and abs(middles[-1] - (extent - side / 2)) < 1e-6
         assert (np.diff(middles) <= side / 2 + 1e-6).all()
+
+
+@pytest.mark.parametrize(("scores", "doubt"), [((0.9, 0.8, 0.1, 0.0), False), ((0.4, 0.4, 0.2, 0.3), True)])
+def test_half_of_an_animal_may_be_hidden(scores, doubt):
+    assert _doubtful(np.column_stack([np.zeros((4, 2)), scores])) == doubt
 
 
 def test_places_outside_of_the_frame_are_no_places():
