@@ -21,6 +21,8 @@ SIZE = (200, 160)
 class SpotModel:
     """Stands for a trained model: finds bright red (head) and green (tail) spots; the locator finds blue haze."""
 
+    places = 0  # that the locator names; 0: as many as there are animals
+
     def __init__(self, animals: int = 1, which: str = "crop"):
         self.description = ModelDescription("spots", BONES, which, (64, 64), 1.0, (100, 80), animals, {}, {})
         self.skeleton = BONES
@@ -40,7 +42,7 @@ class SpotModel:
     def locate(self, image):
         self.located += 1
         weight, peaks = image[..., 2].astype(float), []
-        for _ in range(max(1, self.description.animals)):
+        for _ in range(self.places or self.description.animals):
             y, x = np.unravel_index(weight.argmax(), weight.shape)
             peaks.append((x, y, weight.max() / 255))
             weight[max(0, y - 20) : y + 20, max(0, x - 20) : x + 20] = 0
@@ -92,21 +94,14 @@ def test_the_crop_follows_and_the_locator_runs_only_when_lost():
 class ManyPlaces(SpotModel):
     """Its locator names three places."""
 
-    def locate(self, image):
-        self.located += 1
-        weight, peaks = image[..., 2].astype(float), []
-        for _ in range(3):
-            y, x = np.unravel_index(weight.argmax(), weight.shape)
-            peaks.append((x, y, weight.max() / 255))
-            weight[max(0, y - 20) : y + 20, max(0, x - 20) : x + 20] = 0
-        return np.array(peaks, np.float32)
+    places = 3
 
 
-def with_decoy(centre, decoy, haze: int = 250) -> np.ndarray:
+def with_decoy(centre, decoy) -> np.ndarray:
     """The animal, and a brighter haze with something that is half like it."""
     image = picture(centre)
     x, y = decoy
-    image[y - 8 : y + 8, x - 8 : x + 8, 2] = haze
+    image[y - 8 : y + 8, x - 8 : x + 8, 2] = 250
     image[y - 1 : y + 2, x + 6 : x + 9, 0] = image[y - 1 : y + 2, x - 8 : x - 5, 1] = 90
     return image
 
