@@ -19,6 +19,7 @@ from krolik.evaluation.calibration import Calibration
 from krolik.networks import build, entry, pretrained
 from krolik.networks.export import to_onnx
 from krolik.networks.network import Network, NetworkSpec
+from krolik.networks.proportions import Proportions
 from krolik.poses import State
 from krolik.process import peak_memory_bytes
 from krolik.skeleton import Skeleton
@@ -153,7 +154,7 @@ def train(training: Training, events: Events) -> TrainedModel:
     names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
     for name in names:
         torch.manual_seed(plan.seed)
-        network = _network(name, data.skeleton, plan, training.origin)
+        network = _network(name, data, plan, training.origin)
         done = None if resume is None else under(f"done-{name}", resume.tensors)
         if done:
             network.module.load_state_dict(done)
@@ -235,16 +236,18 @@ def _pose_spec(keypoints: int, plan: Plan, loaded: bool, folded: bool = False) -
     return NetworkSpec(plan.network, keypoints, plan.input_size, plan.sigma_px, plan.width, 1, normalized)
 
 
-def _network(name: str, skeleton: Skeleton, plan: Plan, origin: Origin | None) -> Network:
+def _network(name: str, data: TrainingSet, plan: Plan, origin: Origin | None) -> Network:
     """A stage's network with the weights that it begins with."""
-    before = origin.spec(name) if origin else None
+    before, skeleton, proportions = origin.spec(name) if origin else None, data.skeleton, None
     if name == LOCATOR:
         peaks = max(1, plan.animals) + SECOND_GUESSES
         spec = NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, 0.5, peaks)
     else:
         folded = before is not None and not before.normalized
         spec = _pose_spec(len(skeleton), plan, plan.pretrained != "none" and origin is None, folded)
-    network = build(spec)
+        if plan.proportions:
+            proportions = Proportions.measured(batching.located_points(_items(name, data.train, plan)))
+    network = build(spec, proportions)
     if origin is not None and before is not None:
         place = ["animal"]
         names, own = (place, place) if name == LOCATOR else (skeleton.names, origin.skeleton.names)

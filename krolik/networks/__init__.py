@@ -10,6 +10,7 @@ from krolik.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from krolik.networks.network import Network, NetworkSpec
+    from krolik.networks.proportions import Proportions
 
 HEATMAP, OFFSET = "krolik.networks.heatmap:Heatmap", "krolik.networks.heatmap_offset:HeatmapOffset"
 
@@ -56,7 +57,7 @@ def _load(place: str):
     return getattr(import_module(module), name)
 
 
-def build(spec: NetworkSpec) -> Network:
+def build(spec: NetworkSpec, proportions: Proportions | None = None) -> Network:
     """The network that a spec describes, with fresh weights. Raises InvalidSetting for an input it cannot take."""
     known = entry(spec.network)
     family = _load(known.family)
@@ -66,4 +67,4 @@ def build(spec: NetworkSpec) -> Network:
         width, height = spec.input_size
         raise InvalidSetting(f"{spec.network} cannot take an input of {width}×{height}", "--input",
                              f"Its sides must be multiples of {module.multiple}.")  # fmt: skip
-    return family(spec, module)
+    return family(spec, module, proportions)

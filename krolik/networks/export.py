@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import torch
 
-from krolik.networks.network import Network, second_peaks
+from krolik.networks import peaks
+from krolik.networks.network import Network
 
 OPSET = 17
 
@@ -22,7 +23,7 @@ class _Decoded(torch.nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         outputs = self.network.outputs(images)
-        return self.network.decode(outputs), second_peaks(self.network.heat(outputs))
+        return self.network.decode(outputs), peaks.second(self.network.heat(outputs))
 
 
 def to_onnx(network: Network) -> bytes:

@@ -14,9 +14,10 @@ Legend: B batch, N animals, K keypoints, h w cells. Cell (i, j) has its centre a
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
+from krolik.networks import peaks
 from krolik.networks.network import Loss, NetworkSpec, Truth, cell_centres
+from krolik.networks.proportions import Proportions
 
 PEAK_WEIGHT = 20.0  # how much more a cell on the keypoint counts than one on the background
 SCALE = 10.0  # the loss in the range of the other family's, so that one limit for gradients serves both
@@ -26,8 +27,8 @@ FLOOR = 1e-4  # what a logarithm is taken of at least
 class Heatmap:
     """K maps of height 0..1 on the backbone's output grid, several times if it supervises several depths."""
 
-    def __init__(self, spec: NetworkSpec, module: torch.nn.Module):
-        self.spec, self.module = spec, module
+    def __init__(self, spec: NetworkSpec, module: torch.nn.Module, proportions: Proportions | None = None):
+        self.spec, self.module, self.proportions = spec, module, proportions
         self.stride: int = module.stride  # pyright: ignore[reportAttributeAccessIssue, reportAssignmentType]
 
     @staticmethod
@@ -62,18 +63,16 @@ class Heatmap:
     def decode(self, outputs: torch.Tensor) -> torch.Tensor:
         maps = outputs.float()[:, -self.spec.keypoints :]
         height, width = maps.shape[-2:]
-        peaks = maps
-        if self.spec.animals > 1:  # only the highest cell of each neighbourhood may be a peak
-            peaks = maps * (maps >= functional.max_pool2d(maps, 5, stride=1, padding=2))
-        confidence, cell = peaks.flatten(2).topk(self.spec.animals, dim=2)  # (B, K, N)
-        row = torch.div(cell, width, rounding_mode="floor")
-        column = cell - row * width
         logs = maps.clamp(min=FLOOR).log().flatten(2)
-        dx = _vertex(logs, cell, 1, (column > 0) & (column < width - 1))
-        dy = _vertex(logs, cell, width, (row > 0) & (row < height - 1))
-        x = (column.float() + dx) * self.stride + (self.stride - 1) / 2
-        y = (row.float() + dy) * self.stride + (self.stride - 1) / 2
-        return torch.stack([x, y, confidence.clamp(0, 1)], dim=3).transpose(1, 2)
+
+        def places(cells: torch.Tensor) -> torch.Tensor:
+            row = torch.div(cells, width, rounding_mode="floor")
+            column = cells - row * width
+            x = column.float() + _vertex(logs, cells, 1, (column > 0) & (column < width - 1))
+            y = row.float() + _vertex(logs, cells, width, (row > 0) & (row < height - 1))
+            return torch.stack([x, y], dim=3) * self.stride + (self.stride - 1) / 2
+
+        return peaks.poses(maps, self.spec.animals, self.proportions, places)
 
 
 def _vertex(logs: torch.Tensor, cell: torch.Tensor, step: int, inside: torch.Tensor) -> torch.Tensor:

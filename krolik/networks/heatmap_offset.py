@@ -11,7 +11,9 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from krolik.networks import peaks
 from krolik.networks.network import Loss, NetworkSpec, Truth, cell_centres
+from krolik.networks.proportions import Proportions
 
 PEAK_WEIGHT = 20.0  # how much more a cell on the keypoint counts than one on the background
 OFFSET_WEIGHT = 0.05
@@ -22,8 +24,8 @@ BACKGROUND = -4.0  # the first logit everywhere: a background of confidence 0.02
 class HeatmapOffset:
     """K heatmaps and 2 K offset maps (in units of sigma) on the backbone's output grid."""
 
-    def __init__(self, spec: NetworkSpec, module: torch.nn.Module):
-        self.spec, self.module = spec, module
+    def __init__(self, spec: NetworkSpec, module: torch.nn.Module, proportions: Proportions | None = None):
+        self.spec, self.module, self.proportions = spec, module, proportions
         self.stride: int = module.stride  # pyright: ignore[reportAttributeAccessIssue, reportAssignmentType]
         bias: torch.Tensor = module.head.bias  # pyright: ignore
         with torch.no_grad():  # background everywhere, offsets of zero
@@ -75,16 +77,13 @@ class HeatmapOffset:
         return torch.sigmoid(outputs.float()[:, : self.spec.keypoints])
 
     def decode(self, outputs: torch.Tensor) -> torch.Tensor:
-        outputs, heat = outputs.float(), self.heat(outputs)
-        keypoints, animals = self.spec.keypoints, self.spec.animals
-        if animals > 1:  # only the highest cell of each neighbourhood may be a peak
-            peak = functional.max_pool2d(heat, 5, stride=1, padding=2)
-            heat = heat * (heat >= peak)
-        confidence, cell = heat.flatten(2).topk(animals, dim=2)  # (B, K, N)
+        outputs, keypoints, width = outputs.float(), self.spec.keypoints, outputs.shape[-1]
         offsets = outputs[:, keypoints:].unflatten(1, (keypoints, 2)).flatten(3)  # (B, K, 2, h*w)
-        chosen = offsets.gather(3, cell[:, :, None].expand(-1, -1, 2, -1)) * self.spec.sigma_px  # (B, K, 2, N)
-        row = torch.div(cell, outputs.shape[-1], rounding_mode="floor")
-        column = cell - row * outputs.shape[-1]
-        x = column.float() * self.stride + (self.stride - 1) / 2 + chosen[:, :, 0]
-        y = row.float() * self.stride + (self.stride - 1) / 2 + chosen[:, :, 1]
-        return torch.stack([x, y, confidence], dim=3).transpose(1, 2)  # (B, N, K, 3)
+
+        def places(cells: torch.Tensor) -> torch.Tensor:
+            chosen = offsets.gather(3, cells[:, :, None].expand(-1, -1, 2, -1)) * self.spec.sigma_px  # (B, K, 2, P)
+            row = torch.div(cells, width, rounding_mode="floor")
+            corners = torch.stack([cells - row * width, row], dim=2).float()
+            return (corners * self.stride + (self.stride - 1) / 2 + chosen).transpose(2, 3)
+
+        return peaks.poses(self.heat(outputs), self.spec.animals, self.proportions, places)

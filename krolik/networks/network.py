@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import torch
-from torch.nn import functional
 
+from krolik.networks.proportions import Proportions
 from krolik.poses import State
 
 
@@ -89,10 +89,14 @@ class Loss:
 
 
 class Network(Protocol):
-    """An adapter pair around a module: labels become targets inside `loss`, outputs become poses in `decode`."""
+    """An adapter pair around a module: labels become targets inside `loss`, outputs become poses in `decode`.
+
+    With proportions, `decode` chooses among each keypoint's peaks the one that fits the others.
+    """
 
     spec: NetworkSpec
     module: torch.nn.Module
+    proportions: Proportions | None
 
     def outputs(self, images: torch.Tensor) -> torch.Tensor:
         """Images (B, H, W, 3) uint8 RGB → raw outputs, whatever the family understands."""
@@ -109,9 +113,3 @@ class Network(Protocol):
     def heat(self, outputs: torch.Tensor) -> torch.Tensor:
         """(B, K, h, w) float32: what peaks are looked for in, 0..1 as in `decode`."""
         ...
-
-
-def second_peaks(heat: torch.Tensor) -> torch.Tensor:
-    """(B, K): of each map (B, K, h, w) the height of its second peak; a peak is the highest of 5 x 5 cells."""
-    highest = functional.max_pool2d(heat, 5, stride=1, padding=2)
-    return (heat * (heat >= highest)).flatten(2).topk(2, dim=2).values[..., 1]

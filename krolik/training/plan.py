@@ -76,7 +76,8 @@ class Plan:
     """The configuration of one training. Sizes (width, height) in view pixels, scale in view pixels per frame pixel.
 
     keypoint_weights: how much each keypoint counts in the loss. repeats: how often at most a frame with a rare keypoint
-    is seen per epoch. within_px: the distance, in frame pixels, that confidence is the probability of.
+    is seen per epoch. proportions: whether distances between keypoints choose among the peaks of one. within_px: the
+    distance, in frame pixels, that confidence is the probability of.
     """
 
     network: str
@@ -97,6 +98,7 @@ class Plan:
     augmentation: AugmentationRanges
     keypoint_weights: tuple[float, ...]
     repeats: float
+    proportions: bool
     within_px: float
     locator_share: float
     precision: Literal["float32", "bfloat16"]
@@ -163,6 +165,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
     reasons["devices"] = "one is enough for these networks; with more (--set devices=2) each takes a batch of its own"
     reasons["keypoint_weights"] = "1 each: the loss sees to rare ones; more for one that matters more"
     reasons["repeats"] = "frames that show a rare keypoint come up to this many times as often"
+    reasons["proportions"] = "of a keypoint's peaks, the one whose distances to the others are those of your labels"
     reasons["device"] = machine.device_name or machine.device
     reasons["budget"] = "wall time, or steps; the learning rate falls to zero at its end"
     return _overridden(Plan(
@@ -185,6 +188,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         augmentation=AugmentationRanges(rotation_deg=rotation, mirror=mirror),
         keypoint_weights=(1.0,) * len(data.labelled),
         repeats=REPEATS,
+        proportions=True,
         within_px=within,
         locator_share=choose_locator_share(settings.budget) if pipeline == "crop" else 0.0,
         precision=precision,  # pyright: ignore[reportArgumentType]

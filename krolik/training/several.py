@@ -23,6 +23,7 @@ from safetensors.torch import save
 from krolik.errors import Cancelled, InvalidSetting
 from krolik.networks import build
 from krolik.networks.network import NetworkSpec
+from krolik.networks.proportions import Proportions
 from krolik.poses import FrameKey
 from krolik.training.arithmetic import steady_arithmetic
 from krolik.training.augmentation import AugmentationRanges
@@ -43,6 +44,7 @@ class _Errand:
 
     name: str
     spec: NetworkSpec
+    proportions: Proportions | None
     weights: bytes
     items: Sequence[Item]
     validation: Sequence[Item]
@@ -59,12 +61,12 @@ class _Errand:
     def of(cls, stage: Stage, plan: Plan, clock: Clock, resume: Checkpoint | None) -> _Errand:
         weights = {k: v.detach().cpu().contiguous() for k, v in stage.network.module.state_dict().items()}
         own = stage.batches
-        return cls(stage.name, stage.network.spec, save(weights), own.items, stage.validation, own.load, own.ranges,
-                   own.mirrored, plan, clock.budget, clock.seconds, clock.steps,
+        return cls(stage.name, stage.network.spec, stage.network.proportions, save(weights), own.items,
+                   stage.validation, own.load, own.ranges, own.mirrored, plan, clock.budget, clock.seconds, clock.steps,
                    None if resume is None else resume.to_bytes())  # fmt: skip
 
     def stage(self) -> Stage:
-        network = build(self.spec)
+        network = build(self.spec, self.proportions)
         network.module.load_state_dict(load_tensors(self.weights))
         batches = Batches(self.items, self.load, self.ranges, self.mirrored, self.plan.batch_size, self.plan.seed)
         return Stage(self.name, network, batches, self.validation)
