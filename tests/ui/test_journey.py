@@ -1,6 +1,7 @@
 """From a video file to the annotated video and a CSV without leaving the page, and the loop that corrects a model."""
 
 import csv
+import re
 import shutil
 import time
 
@@ -209,6 +210,20 @@ def test_filters_smoothing_and_curves(ui, modelled):
     ui.page.get_by_label(text("results.format")).select_option("coco")
     ui.page.locator("[data-role=export-go]").click()
     ui.page.locator("[data-role=export] [data-role=download]", has_text="coco").wait_for(timeout=60_000)
+
+
+@one_language
+def test_the_plan_says_why_in_the_language_of_the_page(ui, modelled):
+    ui.label(modelled)
+    place(ui, "train")
+    ui.page.get_by_text(text("train.more")).click()
+    ui.page.get_by_role("button", name=text("train.plan")).click()
+    plan = ui.page.locator("[data-role=plan]")
+    plan.get_by_role("button", name=re.compile(r"\d")).click()
+    rows = plan.locator("tbody tr").all_inner_texts()
+    assert len(rows) > 15
+    english = [row for row in rows if not re.search("[а-я]", row) and not row.startswith("device\t")]
+    assert not english
 
 
 @pytest.mark.slow

@@ -1,0 +1,87 @@
+"""What the program says in English about plans and labels is known to the page's other language, wording by wording."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from krolik.poses import FrameKey, State
+from krolik.skeleton import Skeleton
+from krolik.training.budget import Budget
+from krolik.training.findings import examine, near_duplicates
+from krolik.training.fingerprint import DataFingerprint, measure_data
+from krolik.training.machine import MachineFingerprint
+from krolik.training.plan import Settings, decide
+from krolik.training.training_set import Sample
+
+ROOT = Path(__file__).parents[2]
+RUSSIAN = json.loads((ROOT / "web/src/locales/sentences.ru.json").read_text("utf-8"))
+PATTERNS = {s: re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(s))) for s in RUSSIAN}
+NAMES = ("nose", "left_ear", "right_ear", "tail")
+MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, 0.13, 1, (93, 93, 93, 93))
+MACHINE = MachineFingerprint(2, "cpu", "a processor", 0.5)
+# said where a plan is made ready, which takes a GPU, a model or folds
+ELSEWHERE = ("goes on from the model hare-1", "measured here: of 8, 16, 32 the largest whose steps are hardly slower",
+             "an equal share for each of 5 folds and the final model")  # fmt: skip
+
+
+def reasons() -> set[str]:
+    datas = [MOUSE, replace(MOUSE, animals=3), replace(MOUSE, extent_px=600.0, vertical_headings=0.0, pairs=0)]
+    machines = [MACHINE, replace(MACHINE, bf16_speedup=0.0), replace(MACHINE, device="cuda", bf16_speedup=1.6)]
+    wishes = [
+        Settings(), Settings(input_px=256, budget=Budget(steps=100)),
+        Settings(network="resnet18", pipeline="crop", width=0.5, overrides={"learning_rate": "1e-3"}),
+    ]  # fmt: skip
+    plans = [decide(d, m, w, p) for d in datas for m in machines for w in wishes for p in ("none", "body.safetensors")]
+    names = {m.device_name for m in machines}
+    return {reason for plan in plans for _, _, reason in plan.rows()} - names
+
+
+def findings() -> set[str]:
+    """Of nine frames with every fault at once, of three, and of frames that look alike."""
+    skeleton, points = Skeleton.of(list(NAMES)), np.array([[0, 60], [20, 40], [20, 80], [60, 60]], np.float32)
+    samples = []
+    for i in range(9):
+        turned = points if i else points[[0, 2, 1, 3]]
+        states = np.array([[3, 3, 3, 3 if i < 2 else 0]], np.int8)
+        mirror = np.array([1, -1]) if i % 2 else np.array([1, 1])
+        upright = turned[:, ::-1] * mirror + (0, 120 * (i % 2)) if i < 6 else turned
+        samples.append(Sample(FrameKey("v", i), (1920, 1080), upright[None].astype(np.float32), states))
+    never = [replace(s, states=np.where(np.arange(4) == 3, State.UNKNOWN, s.states).astype(np.int8)) for s in samples]
+    found = [f for some in (samples, never, samples[:3]) for f in examine(measure_data(some, skeleton), some, skeleton)]
+    keys = [s.key for s in samples]
+    found += near_duplicates(keys[:5], keys[5:], lambda key: np.zeros((64, 64, 3), np.uint8))
+    assert {f.code for f in found} == {
+        "never-labelled", "few-labels", "few-frames", "sides", "small-animal", "border", "near-duplicates",
+    }  # fmt: skip
+    return {text for f in found for text in (f.what, f.fix)}
+
+
+def test_every_sentence_is_known_and_none_is_left_over():
+    said = reasons() | findings() | set(ELSEWHERE)
+    assert len(said) > 40
+    used = set()
+    for sentence in said:
+        fitting = [s for s, pattern in PATTERNS.items() if pattern.fullmatch(sentence)]
+        assert len(fitting) == 1, (sentence, fitting)
+        used |= set(fitting)
+    assert used == set(RUSSIAN)
+
+
+@pytest.mark.parametrize("english", RUSSIAN)
+def test_the_translation_has_the_same_values(english):
+    def values(text: str) -> set[str]:
+        return set(re.findall(r"\{(\w+)\}", text))
+
+    assert values(english) == values(RUSSIAN[english])
+    assert re.search("[а-я]", RUSSIAN[english])
+
+
+def test_what_is_said_elsewhere_is_said_there():
+    source = "".join((ROOT / "krolik" / p).read_text("utf-8") for p in (
+        "engines/native.py", "training/batch_size.py", "actions/folding.py"))  # fmt: skip
+    assert all(part in source for part in ("goes on from the model {", "measured here: of {",
+               "the largest whose steps are hardly slower", "an equal share for each of {"))  # fmt: skip
