@@ -12,15 +12,14 @@ from pathlib import Path
 
 import typer
 
-from krolik.actions.adding import add_videos
 from krolik.errors import InvalidSetting, NotFound
 from krolik.project import ProjectFile, history
 from krolik.project.file import SUFFIX
 from krolik.server.app import create_app
 from krolik.server.places import VIDEOS
-from krolik.server.workspace import Workspace
+from krolik.server.workspace import Opened, Workspace
 from krolik.skeleton import template
-from krolik.video import open_video
+from krolik.video.source import check_video
 
 TRIES = 50  # ports above the wanted one
 
@@ -35,9 +34,7 @@ def serve(path: Path | None, port: int, browser: bool, roots: Sequence[Path]) ->
     workspace = Workspace([Path.cwd(), Path.home(), *roots], drafts=True)
     start = "/"
     if path is not None:
-        opened = workspace.open(project_for(path))
-        if history.revision(opened.file) == 1:  # nothing but its video was added yet
-            workspace.select_first(opened)
+        opened = opened_for(workspace, path)
         start = f"/#/p/{opened.id}/label"
     listener = listen(port)
     port = listener.getsockname()[1]
@@ -57,16 +54,22 @@ def serve(path: Path | None, port: int, browser: bool, roots: Sequence[Path]) ->
         server.run(sockets=[listener])
 
 
-def project_for(path: Path) -> Path:
-    """The project at that path; for a video the one beside it of the same name, made if there is none."""
+def opened_for(workspace: Workspace, path: Path) -> Opened:
+    """The project at that path; for a video the one beside it of the same name, made if there is none.
+
+    The video is read as work of its own, so that the page does not wait for it. Raises NotFound, InvalidFile.
+    """
     if path.suffix == SUFFIX or not (path.is_dir() or path.suffix.lower() in VIDEOS):
-        return path
+        opened = workspace.open(path)
+        if history.revision(opened.file) == 1:  # nothing but its video was added yet
+            workspace.select_first(opened)
+        return opened
+    check_video(path)
     target = path.with_suffix(SUFFIX) if path.is_file() else path.parent / f"{path.name}{SUFFIX}"
-    open_video(path).close()
-    file = ProjectFile.open(target) if target.exists() else ProjectFile.create(target, template("rabbit"))
-    with file:
-        add_videos(file, [path], "ui")
-    return target
+    new = not target.exists()
+    if new:
+        ProjectFile.create(target, template("rabbit")).close()
+    return workspace.with_videos(target, [path], new)
 
 
 def listen(port: int) -> socket.socket:

@@ -23,6 +23,7 @@ from krolik.server.jpegs import FrameServer, JpegCache, Traffic
 from krolik.server.overview import Overviews
 from krolik.server.places import Places
 from krolik.video import Video, proxy
+from krolik.video.source import content_fingerprint
 
 RECENT = 12
 QUIET_SECONDS = 2.0  # without an edit before pixels are kept
@@ -193,6 +194,14 @@ class Workspace:
     def add_videos(self, opened: Opened, paths: Sequence[Path], new: bool = False) -> Job:
         """Starts reading videos into a project; of a new one the first frames are then chosen."""
         return control.submit(opened.file, "add", {"paths": [str(p) for p in paths], "select": new}, "ui")
+
+    def with_videos(self, target: Path, paths: Sequence[Path], new: bool = False) -> Opened:
+        """The project at `target`, into which those of the videos are being read that it lacks."""
+        opened = self.open(target)
+        lacking = [p for p in paths if videos.find(opened.file, content_fingerprint(p)) is None]
+        if lacking:
+            self.add_videos(opened, lacking, new)
+        return opened
 
     def build_proxy(self, opened: Opened, record: VideoRecord) -> Job | None:
         """Starts making the display copy of a video if that pays and it is not there yet."""

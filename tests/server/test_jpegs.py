@@ -129,7 +129,7 @@ def test_a_display_copy_is_a_job_that_can_be_cancelled_and_made_again(tmp_path, 
         (record,) = add_videos(file, [path], "ui")
         job = control.submit(file, "proxy", {"video": record.id}, "ui")
         deadline = time.monotonic() + 60
-        while not jobs.get(file, job.id).fraction:
+        while jobs.get(file, job.id).status == "waiting":
             assert time.monotonic() < deadline
             time.sleep(0.02)
         control.cancel(file, job.id)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from krolik.actions.adding import add_videos
 from krolik.poses import BLOCK, FrameKey, Predictions, State
 from krolik.project import ProjectFile, history, labels, predictions, runs, videos
 from krolik.rendering.annotated import write_image
-from krolik.server.serve import project_for
 from krolik.skeleton import template
 from tests.clips import VARIANTS, barcode_frame, write_clip
 from tests.server.conftest import Killable, ended
@@ -56,7 +56,9 @@ class Page:
 @pytest.fixture
 def project(tmp_path):
     write_clip(tmp_path / "clip.mp4", VARIANTS["b-frames"], 60)
-    return project_for(tmp_path / "clip.mp4")
+    with ProjectFile.create(tmp_path / "clip.krolik", template("rabbit")) as file:
+        add_videos(file, [tmp_path / "clip.mp4"], "test")
+        return file.path
 
 
 @pytest.fixture

@@ -6,8 +6,12 @@ import time
 
 import pytest
 
-from krolik.project import ProjectFile
+from krolik import jobs as control
+from krolik.errors import InvalidFile
+from krolik.project import ProjectFile, jobs, selection, videos
 from krolik.server.places import Places
+from krolik.server.serve import opened_for
+from krolik.server.workspace import Workspace
 from krolik.skeleton import template
 from tests.clips import VARIANTS, write_clip
 from tests.server.conftest import ended
@@ -73,6 +77,28 @@ def test_pasted_paths_are_understood(tmp_path, clip):
     places = Places([tmp_path])
     for text in (str(clip), f' "{clip}" ', f"'{clip}'", clip.as_uri()):
         assert places.resolve(text).name == clip.name
+
+
+def test_a_video_on_the_command_line_is_read_while_the_page_is_there_already(tmp_path, clip):
+    workspace = Workspace([tmp_path])
+    opened = opened_for(workspace, clip)
+    assert opened.file.path == clip.with_suffix(".krolik")
+    (job,) = jobs.every(opened.file)
+    assert (job.kind, job.document) == ("add", {"paths": [str(clip)], "select": True})
+    end = time.monotonic() + 60
+    while control.settle(opened.file) and time.monotonic() < end:
+        time.sleep(0.05)
+    (record,) = videos.records(opened.file)
+    assert record.frames == 30 and len(selection.load(opened.file)) > 0
+    assert opened_for(workspace, clip) is opened and len(jobs.every(opened.file)) == 1
+    workspace.close()
+
+
+def test_what_is_no_video_makes_no_project(tmp_path):
+    (tmp_path / "notes.mp4").write_text("these are no frames")
+    with pytest.raises(InvalidFile, match="not a video"):
+        opened_for(Workspace([tmp_path]), tmp_path / "notes.mp4")
+    assert not list(tmp_path.glob("*.krolik"))
 
 
 def test_a_project_is_made_beside_its_video_and_opened_the_next_time(live, tmp_path, clip):

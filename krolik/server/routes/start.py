@@ -13,14 +13,14 @@ from fastapi import APIRouter, Request
 import krolik
 from krolik.errors import InvalidSetting, StorageError
 from krolik.files import replacing
-from krolik.project import ProjectFile, videos
+from krolik.project import ProjectFile
 from krolik.project.file import SUFFIX
 from krolik.server.messages import CreateMessage, OpenMessage, PathMessage
 from krolik.server.places import VIDEOS
 from krolik.server.routes.context import Work
 from krolik.server.workspace import Workspace, identity_of
 from krolik.skeleton import TEMPLATES, Skeleton, template
-from krolik.video.source import check_video, content_fingerprint
+from krolik.video.source import check_video
 
 router = APIRouter(prefix="/api")
 UPLOADS = "Krolik"  # the folder in the home folder for videos that were dropped onto the page
@@ -68,18 +68,11 @@ def create(message: CreateMessage, work: Work) -> dict:
     for path in paths:  # a file that is no video must leave no project behind
         check_video(path)
     target = folder / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
-    if target.exists() and message.name is None:
-        opened = work.open(target)
-        lacking = [p for p in paths if videos.find(opened.file, content_fingerprint(p)) is None]
-        if lacking:
-            work.add_videos(opened, lacking)
-        return {"id": opened.id, "existed": True}
-    bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
-    ProjectFile.create(target, bones).close()
-    opened = work.open(target)
-    if paths:
-        work.add_videos(opened, paths, new=True)
-    return {"id": opened.id, "existed": False}
+    existed = target.exists() and message.name is None
+    if not existed:
+        bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
+        ProjectFile.create(target, bones).close()
+    return {"id": work.with_videos(target, paths, new=not existed).id, "existed": existed}
 
 
 @router.put("/uploads/{name}")
