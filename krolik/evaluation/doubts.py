@@ -173,7 +173,7 @@ def swapped_sides(before: np.ndarray, xy: np.ndarray, pairs: Iterable[tuple[int,
 
 
 def rival_peaks(best: np.ndarray, second: np.ndarray) -> Sign:
-    """best, second: (F, N, K) raw scores of the highest peak and of the next one elsewhere. The value is the second."""
+    """best, second: (F, N, K) raw scores of the chosen peak and of each map's second one. The value is the second."""
     share = second / np.maximum(best, 1e-6) * ramp(second, 0.02, 0.15)
     return _strongest("peaks", ramp(share, 0.5, 1.0), second)
 
