@@ -13,10 +13,13 @@ import httpx
 import pytest
 import uvicorn
 
+from krolik.actions.adding import add_videos
+from krolik.project import ProjectFile
 from krolik.server.app import create_app
 from krolik.server.guard import Guard
 from krolik.server.serve import listen
 from krolik.server.workspace import Workspace
+from krolik.skeleton import template
 
 KEY = "k" * 43
 
@@ -28,6 +31,14 @@ def ended(client: httpx.Client, base: str, job: int, seconds: float = 120) -> di
         assert time.monotonic() < end, found
         time.sleep(0.05)
     return found
+
+
+def project_for(video: Path) -> Path:
+    """The project of the same name beside a video, with it, made if there is none."""
+    target = video.with_suffix(".krolik") if video.is_file() else video.parent / f"{video.name}.krolik"
+    with ProjectFile.open(target) if target.exists() else ProjectFile.create(target, template("rabbit")) as file:
+        add_videos(file, [video], "test")
+    return target
 
 
 @dataclass

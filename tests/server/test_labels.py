@@ -14,13 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from krolik.actions.adding import add_videos
 from krolik.poses import BLOCK, FrameKey, Predictions, State
 from krolik.project import ProjectFile, history, labels, predictions, runs, videos
 from krolik.rendering.annotated import write_image
 from krolik.skeleton import template
 from tests.clips import VARIANTS, barcode_frame, write_clip
-from tests.server.conftest import Killable, ended
+from tests.server.conftest import Killable, ended, project_for
 
 
 def put(points: dict, animal: str = "a") -> dict:
@@ -56,9 +55,7 @@ class Page:
 @pytest.fixture
 def project(tmp_path):
     write_clip(tmp_path / "clip.mp4", VARIANTS["b-frames"], 60)
-    with ProjectFile.create(tmp_path / "clip.krolik", template("rabbit")) as file:
-        add_videos(file, [tmp_path / "clip.mp4"], "test")
-        return file.path
+    return project_for(tmp_path / "clip.mp4")
 
 
 @pytest.fixture

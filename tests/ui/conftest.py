@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from krolik.server.serve import project_for
 from tests.clips import VARIANTS, write_clip
-from tests.server.conftest import KEY, Live, live, own_folders  # noqa: F401 (fixtures)
+from tests.server.conftest import KEY, Live, live, own_folders, project_for  # noqa: F401 (fixtures)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
 PLACES = (

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from krolik.server.serve import project_for
 from tests.clips import VARIANTS, read_barcode, write_clip
+from tests.server.conftest import project_for
 
 FRAMES = 90
 CLIPS = ["plain", "b-frames", "long-gop", "open-gop", "variable-rate", "rotated-90", "rotated-180", "transport-stream"]

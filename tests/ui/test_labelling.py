@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from krolik.project import ProjectFile
-from krolik.server.serve import project_for
 from krolik.video.writer import VideoWriter
 from tests.clips import VARIANTS, write_clip
+from tests.server.conftest import project_for
 from tests.ui.conftest import Ui, text
 
 TARGETS = [(40, 30), (99, 77), (201, 150), (305, 20), (14, 160)]

@@ -4,8 +4,8 @@ import pytest
 
 from krolik.poses import State
 from krolik.project import ProjectFile, labels
-from krolik.server.serve import project_for
 from tests.clips import VARIANTS, write_clip
+from tests.server.conftest import project_for
 from tests.ui.conftest import text
 
 
