@@ -74,7 +74,7 @@ def located_points(items: Sequence[Item]) -> np.ndarray:
     """(A, K, 2) of all animals of the items, in view pixels; NaN where a keypoint has no place."""
     seen = [np.where((i.states >= State.OCCLUDED)[..., None], i.view.apply(i.points), np.nan) for i in items]
     animals = [points for frame in seen for points in frame if np.isfinite(points).any()]
-    return np.array(animals).reshape(len(animals), -1, 2)
+    return np.stack(animals) if animals else np.zeros((0, 0, 2))
 
 
 def repeats(items: Sequence[Item], limit: float) -> np.ndarray:

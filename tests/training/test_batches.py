@@ -4,7 +4,14 @@ import numpy as np
 
 from krolik.poses import FrameKey, State
 from krolik.training.augmentation import AugmentationRanges
-from krolik.training.batches import Batches, collate, crop_items, locator_items, whole_frame_items
+from krolik.training.batches import (
+    Batches,
+    collate,
+    crop_items,
+    located_points,
+    locator_items,
+    whole_frame_items,
+)
 from krolik.training.training_set import ImageCache, Sample
 from krolik.views import View
 
@@ -98,3 +105,14 @@ def test_cache_keeps_within_its_limit():
     for i in (0, 1, 0, 2, 0, 1):
         cache(FrameKey("v", i))
     assert [k.index for k in asked] == [0, 1, 2, 1]
+
+
+def test_located_points_are_those_of_the_view_without_what_has_no_place(rng):
+    """In crops at half the size distances halve; an unknown point is NaN, an animal without points is none."""
+    seen, bare = sample(0, rng), sample(1, rng)
+    seen.states[0, 2], bare.states[:] = State.UNKNOWN, State.ABSENT
+    points = located_points([*crop_items([seen], (128, 128), 0.5), *whole_frame_items([bare], (128, 128))])
+    assert points.shape == (1, 3, 2) and np.isnan(points[0, 2]).all()
+    apart = np.linalg.norm(seen.points[0, 0] - seen.points[0, 1])
+    np.testing.assert_allclose(np.linalg.norm(points[0, 0] - points[0, 1]), apart / 2, rtol=1e-4)
+    assert located_points([]).shape[0] == 0

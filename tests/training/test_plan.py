@@ -156,3 +156,8 @@ def test_fingerprint_of_a_single_point():
     assert data.extent_px == 0
     plan = decide(data, MACHINE, Settings())
     assert np.isfinite(plan.scale) and plan.scale > 0
+
+
+def test_the_choice_among_peaks_can_be_switched_off():
+    assert decide(MOUSE, MACHINE, Settings()).proportions
+    assert not decide(MOUSE, MACHINE, Settings(overrides={"proportions": "false"})).proportions
