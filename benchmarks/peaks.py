@@ -18,6 +18,7 @@ import random
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def measure(data: Path, name: str, budget: str, seed: int) -> dict:
             train, inner = divided(pool, source == "flies13")
             drawn = sorted(random.Random(seed).sample(train, int(count)))
             network, plan, items = trained(opened, drawn, Budget.parse(budget), seed)
-            return errors(opened, network, plan, items, of_view(seen(opened, inner), plan))
+            return {"trained_on": len(items), **errors(opened, network, of_view(seen(opened, inner), plan))}
 
 
 def divided(pool: Sequence[FrameKey], by_time: bool) -> tuple[list[FrameKey], list[FrameKey]]:
@@ -118,10 +119,10 @@ def trained(
 
 
 @torch.inference_mode()
-def errors(opened: api.Project, network: Network, plan: Plan, learnt: Sequence[Item], inner: Sequence[Item]) -> dict:
+def errors(opened: api.Project, network: Network, inner: Sequence[Item]) -> dict:
     """Mean errors in pixels of the full frame over the labelled points of the inner test frames."""
     found: dict[str, list[np.ndarray]] = {"highest": [], "chosen": [], "best_of_three": []}
-    several = build(type(network.spec)(**{**network.spec.to_json(), "animals": PEAKS}))
+    several = build(replace(network.spec, animals=PEAKS))
     several.module.load_state_dict(network.module.state_dict())
     several.module.eval()
     for item in inner:
@@ -136,7 +137,7 @@ def errors(opened: api.Project, network: Network, plan: Plan, learnt: Sequence[I
         found["chosen"].append(chosen / item.view.scale)
         found["best_of_three"].append(apart.min(axis=0))
     together = {name: np.concatenate(values) for name, values in found.items()}
-    return {"n": len(together["highest"]), "keypoints": network.spec.keypoints, "trained_on": len(learnt),
+    return {"n": len(together["highest"]), "keypoints": network.spec.keypoints,
             **{f"{name}_px": float(values.mean()) for name, values in together.items()}}  # fmt: skip
 
 

@@ -238,7 +238,8 @@ def _pose_spec(keypoints: int, plan: Plan, loaded: bool, folded: bool = False) -
 
 def _network(name: str, data: TrainingSet, plan: Plan, origin: Origin | None) -> Network:
     """A stage's network with the weights that it begins with."""
-    before, skeleton, proportions = origin.spec(name) if origin else None, data.skeleton, None
+    before = origin.spec(name) if origin else None
+    skeleton, proportions = data.skeleton, None
     if name == LOCATOR:
         peaks = max(1, plan.animals) + SECOND_GUESSES
         spec = NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, 0.5, peaks)
