@@ -197,6 +197,18 @@ def test_mobilenet_body_costs_what_was_measured_elsewhere(width, million_multipl
     assert multiply_adds == pytest.approx(million_multiply_adds, rel=0.2 if width < 1 else 0.02)
 
 
+@torch.inference_mode()
+def test_mobilenets_shortcut_in_bfloat16_changes_nothing():
+    strided = mobilenetv2.Convolution(8, 8, 3, 2, 8, norm=False, active=True)
+    torch.nn.init.normal_(strided.bias)
+    x = torch.randn(2, 8, 10, 14).to(memory_format=torch.channels_last)
+    exact = strided(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        near = strided(x.bfloat16())
+    assert near.shape == exact.shape and near.dtype == torch.bfloat16
+    assert torch.allclose(near.float(), exact, atol=0.1) and not torch.allclose(exact, exact.roll(1, 3), atol=0.1)
+
+
 @pytest.mark.parametrize(
     ("depth", "millions", "billion_multiply_adds"), [(18, 11.18, 1.81), (34, 21.28, 3.66), (50, 23.51, 4.09)]
 )

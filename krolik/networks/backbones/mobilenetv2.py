@@ -48,12 +48,29 @@ class Convolution(nn.Module):
         self.kernel, self.stride, self.groups, self.active = kernel, stride, groups, active
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.norm(self._every_second(x) if self._slow_strided(x) else self._convolved(x))
+        return functional.relu6(x) if self.active else x
+
+    def _convolved(self, x: torch.Tensor) -> torch.Tensor:
         if self.stride == 2:
             x, padding = functional.pad(x, (0, 1, 0, 1)), 0
         else:
             padding = self.kernel // 2 * self.dilation
-        x = self.norm(functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups))
-        return functional.relu6(x) if self.active else x
+        return functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _slow_strided(self, x: torch.Tensor) -> bool:
+        """Whether the CPU's gradient of this layer is slow: depthwise, of stride 2, in bfloat16."""
+        return self.stride == 2 and self.groups > 1 and x.dtype == torch.bfloat16 and x.device.type == "cpu"
+
+    def _every_second(self, x: torch.Tensor) -> torch.Tensor:
+        """The same as `_convolved`: all four times as many places, of which every second in both directions is kept.
+
+        On a CPU with bfloat16 that takes a third of the time or less, forth and back.
+        """
+        dense = functional.conv2d(x, self.weight, self.bias, 1, self.kernel // 2, 1, self.groups)
+        # indexing by ::2 would copy as slowly as the convolution computes
+        pairs = dense.permute(0, 2, 3, 1).unflatten(1, (-1, 2)).unflatten(3, (-1, 2))  # (B, H/2, 2, W/2, 2, C)
+        return pairs[:, :, 1, :, 1].permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
