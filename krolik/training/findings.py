@@ -10,7 +10,7 @@ import numpy as np
 from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.fingerprint import DataFingerprint
-from krolik.training.plan import TOP_VIEW
+from krolik.training.sides import sides
 from krolik.training.training_set import Sample
 
 FEW_LABELS = 5
@@ -38,9 +38,8 @@ class Finding:
 
 def examine(data: DataFingerprint, samples: Sequence[Sample], skeleton: Skeleton) -> list[Finding]:
     """What the labels of the training frames show, without their pixels."""
-    from_above = data.vertical_headings >= TOP_VIEW  # from the side, left and right lie either way
-    sides = _sides(samples, skeleton) if from_above else []
-    return [*_rare(data, skeleton), *sides, *_small(data), *_border(samples)]
+    exchanged = _sides(samples, skeleton) if data.from_above else []  # from the side, left and right lie either way
+    return [*_rare(data, skeleton), *exchanged, *_small(data), *_border(samples)]
 
 
 def _rare(data: DataFingerprint, skeleton: Skeleton) -> list[Finding]:
@@ -60,37 +59,13 @@ def _rare(data: DataFingerprint, skeleton: Skeleton) -> list[Finding]:
 
 
 def _sides(samples: Sequence[Sample], skeleton: Skeleton) -> list[Finding]:
-    """Left and right by the turn from the body's axis to the line between them, which has one sign seen from above."""
-    signs: list[tuple[FrameKey, float]] = []
-    position = skeleton.position
-    pairs = [(position[a], position[b]) for a, b in skeleton.pairs]
-    paired = {k for pair in pairs for k in pair}
-    for sample in samples:
-        for points in sample.points:
-            for left, right in pairs:
-                turn = _turn(points, left, right, paired)
-                if np.isfinite(turn) and turn != 0:
-                    signs.append((sample.key, float(np.sign(turn))))
-    if len(signs) < FEW_LABELS:
-        return []
-    usual = 1.0 if sum(s for _, s in signs) >= 0 else -1.0
-    odd = [key for key, sign in signs if sign != usual]
-    if not odd or len(odd) > MIXED_SIDES * len(signs):
+    told = sides(samples, skeleton)
+    odd = [key for key, usual in told if not usual]
+    if not odd or len(odd) > MIXED_SIDES * len(told):
         return []
     return [Finding("sides", f"left and right may be exchanged in {len(set(odd))} frame(s): the others have them the "
                     "other way round", "Look at these frames; swap left and right where it is so.",
                     tuple(dict.fromkeys(odd)))]  # fmt: skip
-
-
-def _turn(points: np.ndarray, left: int, right: int, paired: set[int]) -> float:
-    """The turn from "pair to the farthest unpaired keypoint" to "left to right"; NaN where something is missing."""
-    middle = (points[left] + points[right]) / 2
-    others = [k for k in range(len(points)) if k not in paired and np.isfinite(points[k]).all()]
-    if not np.isfinite(middle).all() or not others:
-        return float("nan")
-    far = max(others, key=lambda k: float(np.linalg.norm(points[k] - middle)))
-    (ax, ay), (bx, by) = points[far] - middle, points[right] - points[left]
-    return float(ax * by - ay * bx)
 
 
 def _small(data: DataFingerprint) -> list[Finding]:

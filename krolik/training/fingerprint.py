@@ -9,7 +9,21 @@ import numpy as np
 
 from krolik.poses import State
 from krolik.skeleton import Skeleton
+from krolik.training.sides import sides
 from krolik.training.training_set import Sample
+
+TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
+STEEP, TURNED_DEG, ONE_WAY_ROUND = 0.15, 240.0, 0.95  # or left and right tell, of an animal that was seen to turn
+STRAY = 0.01  # of the headings may lie in what counts as a gap
+
+
+@dataclass(frozen=True)
+class Headings:
+    """Where the body points in the pictures."""
+
+    vertical: float  # how often up or down, whichever is rarer: 0.25 for an animal that turns everywhere
+    steep: float  # how often up or down
+    gap_deg: float  # the widest angle between directions that it (nearly) never points to
 
 
 @dataclass(frozen=True)
@@ -22,9 +36,20 @@ class DataFingerprint:
     extent_px: float
     typical_extent_px: float
     wandering: float  # spread of the animal's place (standard deviation), as a fraction of the frame's longer side
-    vertical_headings: float  # how often the body points up or down the picture, whichever is rarer
+    headings: Headings
+    one_way_round: float  # part of the animals and pairs whose left and right lie as they mostly do; 0: nothing to tell
     pairs: int
     labelled: tuple[int, ...]  # per keypoint: frames with coordinates
+
+    @property
+    def from_above(self) -> bool:
+        """Whether the camera looks down (or up) at the animal, so that it may point anywhere in a picture.
+
+        It points up and down the picture, or it does one of these, turns far, and left and right never change sides.
+        """
+        seen = self.headings
+        turns = seen.steep >= STEEP and seen.gap_deg <= TURNED_DEG
+        return seen.vertical >= TOP_VIEW or (turns and self.one_way_round >= ONE_WAY_ROUND)
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -47,16 +72,17 @@ def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerpri
         extent_px=float(np.percentile(boxes, 95)),
         typical_extent_px=float(np.median(boxes)),
         wandering=float(np.std(places, axis=0).max()),
-        vertical_headings=vertical_headings(samples),
+        headings=measure_headings(samples),
+        one_way_round=float(np.mean([usual for _, usual in sides(samples, skeleton)] or [0.0])),
         pairs=len(skeleton.pairs),
         labelled=tuple(int(n) for n in np.sum(located, axis=0)),
     )
 
 
-def vertical_headings(samples: Sequence[Sample]) -> float:
-    """How often the body points up or down the picture, whichever is rarer: 0.25 for an animal that turns everywhere.
+def measure_headings(samples: Sequence[Sample]) -> Headings:
+    """An animal seen from the side looks left and right, one seen from above also towards and away from the camera's
+    foot.
 
-    An animal seen from the side looks left and right, one seen from above also towards and away from the camera's foot.
     The body's direction is that between the two keypoints that are farthest from each other on average.
     """
     points = np.concatenate([s.points if s.framing is None else s.framing for s in samples])  # (M, K, 2)
@@ -69,6 +95,16 @@ def vertical_headings(samples: Sequence[Sample]) -> float:
     vectors = between[:, head, tail]
     vectors = vectors[np.isfinite(vectors).all(axis=1)]
     if tail == head or len(vectors) == 0:
-        return 0.0
+        return Headings(0.0, 0.0, 360.0)
     angles = np.arctan2(vectors[:, 1], vectors[:, 0])
-    return float(min((np.abs(angles - towards) < np.pi / 4).mean() for towards in (-np.pi / 2, np.pi / 2)))
+    up, down = (float((np.abs(angles - towards) < np.pi / 4).mean()) for towards in (-np.pi / 2, np.pi / 2))
+    return Headings(min(up, down), up + down, _widest_gap(np.degrees(angles)))
+
+
+def _widest_gap(angles: np.ndarray) -> float:
+    """Degrees of the widest arc with at most `STRAY` of the angles inside."""
+    inside = int(STRAY * len(angles))
+    if inside + 1 >= len(angles):
+        return 360.0
+    around = np.concatenate([np.sort(angles), np.sort(angles) + 360])
+    return float((around[inside + 1 :] - around[: -inside - 1]).max())

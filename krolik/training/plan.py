@@ -5,6 +5,7 @@ Decisions are of three kinds: fixed (worth no thought), ruled (from the data and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
@@ -30,7 +31,9 @@ BF16_WORTH = 1.15
 WORKERS = 4  # threads that prepare pictures for a GPU, at most
 LOCATOR_SHARE, LOCATOR_MOST = 0.15, 0.4  # of the budget
 LOCATOR_SECONDS, LOCATOR_STEPS = 8.0, 150  # what a locator needs to find the animal at all
-TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
+UPRIGHT_DEG = 25.0  # how far a picture is turned where up stays up
+ANYWHERE_DEG, BEYOND_DEG = 90.0, 10.0  # from above: so far at least, and so much further than half the widest gap
+CIRCLE_DEG = 60.0  # headings without a wider gap cover the circle
 
 Pipeline = Literal["whole", "crop"]
 
@@ -309,12 +312,13 @@ def choose_scale(data: DataFingerprint, pipeline: Pipeline, size: tuple[int, int
 
 
 def choose_rotation(data: DataFingerprint) -> tuple[float, str]:
-    if data.vertical_headings >= TOP_VIEW:
-        return (
-            180.0,
-            f"the body points up, and down, in at least {data.vertical_headings:.0%} of the frames: a view from above",
-        )
-    return 25.0, "the body hardly ever points both up and down the picture: up stays up"
+    if not data.from_above:
+        return UPRIGHT_DEG, "the body hardly ever points both up and down the picture: up stays up"
+    gap = data.headings.gap_deg
+    if gap <= CIRCLE_DEG:
+        return 180.0, f"a view from above: headings cover the circle (the widest gap is {gap:.0f}°)"
+    reach = min(180.0, max(ANYWHERE_DEG, 5 * math.ceil((gap / 2 + BEYOND_DEG) / 5)))
+    return reach, f"a view from above: turned so far that no heading stays unseen (the widest gap is {gap:.0f}°)"
 
 
 def choose_mirror(data: DataFingerprint) -> tuple[bool, str]:

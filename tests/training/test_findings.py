@@ -8,7 +8,7 @@ import pytest
 from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.findings import ALIKE, examine, near_duplicates
-from krolik.training.fingerprint import measure_data
+from krolik.training.fingerprint import Headings, measure_data
 from krolik.training.training_set import Sample
 
 MOUSE = Skeleton.of(["nose", "left_ear", "right_ear", "tail"])
@@ -58,6 +58,23 @@ def test_exchanged_sides_are_found_by_frame(rng):
     assert "2 frame(s)" in seen["sides"].what
 
 
+def test_pairs_at_both_ends_of_the_body_are_judged_one_by_one(rng):
+    """Seen from the tail the ears turn one way, seen from the nose the hind paws turn the other way."""
+    bones = Skeleton.of(["nose", "left_ear", "right_ear", "tail", "left_paw", "right_paw"])
+    ends = [[25, -12], [25, 12], [-30, -15], [-30, 15]]
+    samples = frames(30, rng)
+    for i, sample in enumerate(samples):
+        nose, tail = sample.points[0, 0], sample.points[0, 3]
+        ahead = (nose - tail) / np.linalg.norm(nose - tail)
+        middle, across = (nose + tail) / 2, np.array([-ahead[1], ahead[0]])
+        left_ear, right_ear, left, right = (middle + x * ahead + y * across for x, y in ends)
+        paws = (right, left) if i == 7 else (left, right)
+        points = np.array([[nose, left_ear, right_ear, tail, *paws]], np.float32)
+        samples[i] = replace(sample, points=points, states=np.full((1, 6), State.VISIBLE, np.int8))
+    found = {f.code: f for f in examine(measure_data(samples, bones), samples, bones)}
+    assert found["sides"].frames == (FrameKey("v", 7),)
+
+
 def test_an_animal_seen_from_both_sides_is_no_mistake(rng):
     samples = [replace(s, points=s.points[:, [0, 2, 1, 3]]) if i % 2 else s for i, s in enumerate(frames(30, rng))]
     assert "sides" not in found(samples)
@@ -67,7 +84,7 @@ def test_an_animal_seen_from_the_side_has_no_constant_sides(rng):
     samples = [replace(s, points=s.points[:, [0, 2, 1, 3]]) if i < 3 else s for i, s in enumerate(frames(30, rng))]
     data = measure_data(samples, MOUSE)
     assert [f.code for f in examine(data, samples, MOUSE)] == ["sides"]
-    assert examine(replace(data, vertical_headings=0.0), samples, MOUSE) == []
+    assert examine(replace(data, headings=Headings(0.0, 0.0, 360.0)), samples, MOUSE) == []
 
 
 def test_labels_on_the_border(rng):

@@ -9,13 +9,14 @@ from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget
-from krolik.training.fingerprint import DataFingerprint, measure_data
+from krolik.training.fingerprint import DataFingerprint, Headings, measure_data
 from krolik.training.machine import MachineFingerprint, measure_machine
 from krolik.training.plan import WORKERS, Plan, Settings, decide, worth_a_body
 from krolik.training.training_set import Sample
 
 MACHINE = MachineFingerprint(2, "cpu", "test", 0.5)
-MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, 0.13, 1, (93, 93, 93, 93))
+TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0), Headings(0.0, 0.05, 150.0)
+MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
 
 
 def test_a_small_animal_gets_a_crop():
@@ -27,7 +28,7 @@ def test_a_small_animal_gets_a_crop():
 
 
 def test_an_animal_that_fills_the_frame_does_not():
-    plan = decide(replace(MOUSE, extent_px=417.0, frame_sizes=((640, 470), (832, 747)), vertical_headings=0.0, pairs=0),
+    plan = decide(replace(MOUSE, extent_px=417.0, frame_sizes=((640, 470), (832, 747)), headings=UPRIGHT, pairs=0),
                   MACHINE, Settings())  # fmt: skip
     assert (plan.pipeline, plan.input_size) == ("whole", (256, 256))
     assert plan.augmentation.rotation_deg == 25 and not plan.augmentation.mirror
@@ -145,8 +146,56 @@ def test_fingerprint_tells_top_from_side_view(rng):
     bones = Skeleton.of(["nose", "tail", "left_ear"])
     top = measure_data(samples(rng.uniform(-np.pi, np.pi, 80), rng), bones)
     side = measure_data(samples(np.concatenate([rng.normal(0, 0.3, 40), rng.normal(np.pi, 0.3, 40)]), rng), bones)
-    assert top.vertical_headings > 0.12 and side.vertical_headings < 0.02
+    assert top.from_above and top.headings.vertical > 0.12 and top.headings.gap_deg < 50
+    assert not side.from_above and side.headings.vertical < 0.02 and side.headings.gap_deg > 90
     assert top.labelled == (80, 80, 80) and 70 < top.extent_px <= 100.1
+
+
+def mice(angles, rng, exchanged=0) -> list[Sample]:
+    """Seen from above; of the first few, left and right are the other way round."""
+    body = np.array([[50, 0], [30, -12], [30, 12], [-50, 0]])
+    out = []
+    for i, angle in enumerate(angles):
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        order = [0, 2, 1, 3] if i < exchanged else [0, 1, 2, 3]
+        points = (body[order] @ turn + rng.uniform(100, 300, 2)).astype(np.float32)[None]
+        out.append(Sample(FrameKey("v", i), (640, 480), points, np.full((1, 4), State.VISIBLE, np.int8)))
+    return out
+
+
+def test_half_a_circle_of_headings_is_a_view_from_above_if_left_stays_left(rng):
+    """Two animals that never looked up the picture while they were labelled will do so later."""
+    bones = Skeleton.of(["nose", "left_ear", "right_ear", "tail"])
+    angles = np.linspace(-0.5, np.pi + 0.5, 60)
+    seen = measure_data(mice(angles, rng), bones)
+    assert seen.headings.vertical == 0 and seen.headings.steep > 0.2 and seen.one_way_round == 1
+    plan = decide(seen, MACHINE, Settings())
+    assert plan.augmentation.rotation_deg == 90
+    assert "widest gap" in plan.reasons["augmentation.rotation_deg"]
+    mixed = measure_data(mice(angles, rng, exchanged=20), bones)
+    assert mixed.one_way_round == pytest.approx(2 / 3)
+    assert decide(mixed, MACHINE, Settings()).augmentation.rotation_deg == 25
+
+
+def test_an_animal_that_never_turns_is_not_turned(rng):
+    """Seen from above with its head fixed: later frames show it the same way."""
+    bones = Skeleton.of(["nose", "left_ear", "right_ear", "tail"])
+    fixed = measure_data(mice(rng.normal(np.pi / 2, 0.2, 60), rng), bones)
+    assert fixed.headings.gap_deg > 240 and fixed.one_way_round == 1
+    assert decide(fixed, MACHINE, Settings()).augmentation.rotation_deg == 25
+
+
+@pytest.mark.parametrize(("gap", "reach"), [(40, 180), (61, 90), (150, 90), (190, 105), (300, 160), (360, 180)])
+def test_pictures_turn_until_no_heading_stays_unseen(gap, reach):
+    seen = replace(MOUSE, headings=Headings(0.1, 0.3, gap))
+    assert decide(seen, MACHINE, Settings()).augmentation.rotation_deg == reach
+    assert gap <= 60 or 2 * reach >= gap
+
+
+def test_a_few_stray_headings_do_not_close_a_gap(rng):
+    bones = Skeleton.of(["nose", "tail", "left_ear"])
+    sideways = np.concatenate([np.linspace(-0.3, 0.3, 199), [np.pi / 2]])
+    assert measure_data(samples(sideways, rng), bones).headings.gap_deg > 300
 
 
 def test_fingerprint_of_a_single_point():

@@ -12,7 +12,7 @@ from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget
 from krolik.training.findings import examine, near_duplicates
-from krolik.training.fingerprint import DataFingerprint, measure_data
+from krolik.training.fingerprint import DataFingerprint, Headings, measure_data
 from krolik.training.machine import MachineFingerprint
 from krolik.training.plan import Settings, decide
 from krolik.training.training_set import Sample
@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 RUSSIAN = json.loads((ROOT / "web/src/locales/sentences.ru.json").read_text("utf-8"))
 PATTERNS = {s: re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(s))) for s in RUSSIAN}
 NAMES = ("nose", "left_ear", "right_ear", "tail")
-MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, 0.13, 1, (93, 93, 93, 93))
+TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0), Headings(0.0, 0.05, 150.0)
+MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
 MACHINE = MachineFingerprint(2, "cpu", "a processor", 0.5)
 # said where a plan is made ready, which takes a GPU, a model or folds
 ELSEWHERE = ("goes on from the model hare-1", "measured here: of 8, 16, 32 the largest whose steps are hardly slower",
@@ -29,7 +30,12 @@ ELSEWHERE = ("goes on from the model hare-1", "measured here: of 8, 16, 32 the l
 
 
 def reasons() -> set[str]:
-    datas = [MOUSE, replace(MOUSE, animals=3), replace(MOUSE, extent_px=600.0, vertical_headings=0.0, pairs=0)]
+    halves = replace(TURNS, gap_deg=150.0)
+    datas = [
+        MOUSE,
+        replace(MOUSE, animals=3, headings=halves),
+        replace(MOUSE, extent_px=600.0, headings=UPRIGHT, pairs=0),
+    ]
     machines = [MACHINE, replace(MACHINE, bf16_speedup=0.0), replace(MACHINE, device="cuda", bf16_speedup=1.6)]
     wishes = [
         Settings(), Settings(input_px=256, budget=Budget(steps=100)),
