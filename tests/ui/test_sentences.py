@@ -27,6 +27,8 @@ MACHINE = MachineFingerprint(2, "cpu", "a processor", 0.5)
 # said where a plan is made ready, which takes a GPU, a model or folds
 ELSEWHERE = ("goes on from the model hare-1", "measured here: of 8, 16, 32 the largest whose steps are hardly slower",
              "an equal share for each of 5 folds and the final model")  # fmt: skip
+# what models keep that were trained before it was worded anew
+EARLIER = ("the body points up, and down, in at least 15% of the frames: a view from above",)
 
 
 def reasons() -> set[str]:
@@ -67,7 +69,7 @@ def findings() -> set[str]:
 
 
 def test_every_sentence_is_known_and_none_is_left_over():
-    said = reasons() | findings() | set(ELSEWHERE)
+    said = reasons() | findings() | {*ELSEWHERE, *EARLIER}
     assert len(said) > 40
     used = set()
     for sentence in said:
