@@ -24,6 +24,7 @@ class Headings:
     vertical: float  # how often up or down, whichever is rarer: 0.25 for an animal that turns everywhere
     steep: float  # how often up or down
     gap_deg: float  # the widest angle between directions that it (nearly) never points to
+    unseen_deg: float  # the same for the animals that show a keypoint, of the keypoint for which it is widest
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,16 @@ def measure_headings(samples: Sequence[Sample]) -> Headings:
     mean[seen.sum(axis=0) < 0.5 * len(points)] = 0.0
     tail, head = np.unravel_index(int(mean.argmax()), mean.shape)
     vectors = between[:, head, tail]
-    vectors = vectors[np.isfinite(vectors).all(axis=1)]
+    told = np.isfinite(vectors).all(axis=1)
+    vectors = vectors[told]
     if tail == head or len(vectors) == 0:
-        return Headings(0.0, 0.0, 360.0)
+        return Headings(0.0, 0.0, 360.0, 360.0)
     angles = np.arctan2(vectors[:, 1], vectors[:, 0])
     up, down = (float((np.abs(angles - towards) < np.pi / 4).mean()) for towards in (-np.pi / 2, np.pi / 2))
-    return Headings(min(up, down), up + down, _widest_gap(np.degrees(angles)))
+    located = np.concatenate([s.states for s in samples])[told] >= State.OCCLUDED  # (M', K)
+    degrees = np.degrees(angles)
+    unseen = max([_widest_gap(degrees[shown]) for shown in located.T if shown.any()], default=360.0)
+    return Headings(min(up, down), up + down, _widest_gap(degrees), unseen)
 
 
 def _widest_gap(angles: np.ndarray) -> float:

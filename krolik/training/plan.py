@@ -317,8 +317,11 @@ def choose_rotation(data: DataFingerprint) -> tuple[float, str]:
     gap = data.headings.gap_deg
     if gap <= CIRCLE_DEG:
         return 180.0, f"a view from above: headings cover the circle (the widest gap is {gap:.0f}°)"
-    reach = min(180.0, max(ANYWHERE_DEG, 5.0 * math.ceil((gap / 2 + BEYOND_DEG) / 5)))
-    return reach, f"a view from above: turned so far that no heading stays unseen (the widest gap is {gap:.0f}°)"
+    unseen = data.headings.unseen_deg
+    reach = min(180.0, max(ANYWHERE_DEG, 5.0 * math.ceil((unseen / 2 + BEYOND_DEG) / 5)))
+    return reach, (
+        f"a view from above: turned until each keypoint is seen at every heading (the widest gap is {unseen:.0f}°)"
+    )
 
 
 def choose_mirror(data: DataFingerprint) -> tuple[bool, str]:

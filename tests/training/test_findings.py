@@ -84,7 +84,7 @@ def test_an_animal_seen_from_the_side_has_no_constant_sides(rng):
     samples = [replace(s, points=s.points[:, [0, 2, 1, 3]]) if i < 3 else s for i, s in enumerate(frames(30, rng))]
     data = measure_data(samples, MOUSE)
     assert [f.code for f in examine(data, samples, MOUSE)] == ["sides"]
-    assert examine(replace(data, headings=Headings(0.0, 0.0, 360.0)), samples, MOUSE) == []
+    assert examine(replace(data, headings=Headings(0.0, 0.0, 360.0, 360.0)), samples, MOUSE) == []
 
 
 def test_labels_on_the_border(rng):

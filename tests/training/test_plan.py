@@ -15,7 +15,7 @@ from krolik.training.plan import WORKERS, Plan, Settings, decide, worth_a_body
 from krolik.training.training_set import Sample
 
 MACHINE = MachineFingerprint(2, "cpu", "test", 0.5)
-TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0), Headings(0.0, 0.05, 150.0)
+TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0, 40.0), Headings(0.0, 0.05, 150.0, 150.0)
 MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
 
 
@@ -187,9 +187,22 @@ def test_an_animal_that_never_turns_is_not_turned(rng):
 
 @pytest.mark.parametrize(("gap", "reach"), [(40, 180), (61, 90), (150, 90), (190, 105), (300, 160), (360, 180)])
 def test_pictures_turn_until_no_heading_stays_unseen(gap, reach):
-    seen = replace(MOUSE, headings=Headings(0.1, 0.3, gap))
+    seen = replace(MOUSE, headings=Headings(0.1, 0.3, gap, gap))
     assert decide(seen, MACHINE, Settings()).augmentation.rotation_deg == reach
     assert gap <= 60 or 2 * reach >= gap
+
+
+def test_pictures_turn_further_for_a_rarely_labelled_keypoint(rng):
+    """A tail that three frames show, all with the body pointing one way, must be found whichever way it points."""
+    bones = Skeleton.of(["nose", "left_ear", "right_ear", "tail"])
+    seen = mice(np.linspace(-1.6, 2.6, 60), rng)
+    rare = [replace(s, states=np.array([[3, 3, 3, 3 if i < 3 else State.UNKNOWN]], np.int8), framing=s.points)
+            for i, s in enumerate(seen)]  # fmt: skip
+    often, seldom = (measure_data(s, bones) for s in (seen, rare))
+    assert often.headings.gap_deg == seldom.headings.gap_deg == often.headings.unseen_deg < 130
+    assert seldom.headings.unseen_deg > 340
+    turned = [decide(data, MACHINE, Settings()).augmentation.rotation_deg for data in (often, seldom)]
+    assert turned == [90, 180]
 
 
 def test_a_few_stray_headings_do_not_close_a_gap(rng):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 RUSSIAN = json.loads((ROOT / "web/src/locales/sentences.ru.json").read_text("utf-8"))
 PATTERNS = {s: re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(s))) for s in RUSSIAN}
 NAMES = ("nose", "left_ear", "right_ear", "tail")
-TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0), Headings(0.0, 0.05, 150.0)
+TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0, 40.0), Headings(0.0, 0.05, 150.0, 150.0)
 MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
 MACHINE = MachineFingerprint(2, "cpu", "a processor", 0.5)
 # said where a plan is made ready, which takes a GPU, a model or folds
@@ -32,7 +32,7 @@ EARLIER = ("the body points up, and down, in at least 15% of the frames: a view 
 
 
 def reasons() -> set[str]:
-    halves = replace(TURNS, gap_deg=150.0)
+    halves = replace(TURNS, gap_deg=150.0, unseen_deg=150.0)
     datas = [
         MOUSE,
         replace(MOUSE, animals=3, headings=halves),
