@@ -81,8 +81,7 @@ def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerpri
 
 
 def measure_headings(samples: Sequence[Sample]) -> Headings:
-    """An animal seen from the side looks left and right, one seen from above also towards and away from the camera's
-    foot.
+    """Where the animals point: from the side left and right, from above also towards and away from the camera's foot.
 
     The body's direction is that between the two keypoints that are farthest from each other on average.
     """
