@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krolik.views import View
+from krolik.views import View, halved
 
 views = st.builds(
     View.crop,
@@ -59,6 +59,33 @@ def test_pixels_go_where_points_go():
             view = View.crop((150, 95), (160, 130), scale, rotation, mirror=rotation == 37)
             seen = centre_of_mass(view.warp(image))
             assert np.linalg.norm(seen - view.apply(np.array(place))) < 0.12, (scale, rotation)
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(0, 3))
+def test_halving_averages_two_by_two(width, height, times):
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    wanted = image.astype(float)
+    for _ in range(times):
+        rows, columns = (max(1, side // 2) for side in wanted.shape[:2])
+        wanted = wanted[: 2 * rows, : 2 * columns]
+        deep, wide = wanted.shape[0] // rows, wanted.shape[1] // columns
+        wanted = wanted.reshape(rows, deep, columns, wide, 3).mean(axis=(1, 3))
+    seen = halved(image, times)
+    assert seen.shape == wanted.shape
+    assert np.abs(seen - wanted).max() <= times  # each time it is rounded
+
+
+@given(views)
+def test_a_halved_frame_is_seen_as_the_whole(view):
+    image = np.random.default_rng(0).integers(0, 256, (201, 333, 3), np.uint8)
+    for times in range(view.halvings + 1):
+        np.testing.assert_array_equal(view.warp(halved(image, times), 9, times), view.warp(image, 9))
+
+
+def test_halvings():
+    assert [View.crop((0, 0), (8, 8), scale).halvings for scale in (2, 1, 0.51, 0.5, 0.26, 0.25, 0.1)] == [
+        0, 0, 0, 1, 1, 2, 3,
+    ]  # fmt: skip
 
 
 def test_fit_shows_the_whole_frame():

@@ -148,7 +148,7 @@ def train(training: Training, events: Events) -> TrainedModel:
     torch.set_num_threads(plan.threads)
     if plan.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    load = ImageCache(data.load)
+    images = ImageCache(data.load)
     stages: dict[str, TrainedStage] = {}
     calibration: Calibration | None = None
     names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
@@ -164,14 +164,14 @@ def train(training: Training, events: Events) -> TrainedModel:
         clock = Clock(_stage_budget(name, plan, started, own), own.seconds if own else 0.0, own.steps if own else 0)
         earlier = time.monotonic() - started - clock.seconds
         keep = {f"done-{n}/{k}": v for n, s in stages.items() for k, v in s.fitted.weights.items()}
-        stage = Stage(name, network, _batches(name, data, load, plan), _items(name, data.validation, plan))
+        stage = Stage(name, network, _batches(name, data, images, plan), _items(name, data.validation, plan))
         with steady_arithmetic(plan.device):
             train_stage = fit_together if name == POSE and plan.devices > 1 else fit
             fitted = train_stage(stage, plan, clock, _Keeping(events, keep, earlier), own)
         network.module.load_state_dict(fitted.weights)
         if name == POSE:
             items = _items(name, data.validation, plan)
-            calibration = calibrate(network, items, load, plan.augmentation, plan.within_px, plan.seed)
+            calibration = calibrate(network, items, images, plan.augmentation, plan.within_px, plan.seed)
         stages[name] = _finished(network, fitted)
     statistics = {
         "seconds": time.monotonic() - started,
@@ -266,13 +266,13 @@ def _items(name: str, samples: Sequence[Sample], plan: Plan) -> list[Item]:
     return batching.whole_frame_items(samples, plan.input_size)
 
 
-def _batches(name: str, data: TrainingSet, load: ImageCache, plan: Plan) -> Batches:
+def _batches(name: str, data: TrainingSet, images: ImageCache, plan: Plan) -> Batches:
     ranges, mirrored, items = plan.augmentation, data.skeleton.mirrored(), _items(name, data.train, plan)
     if name == LOCATOR:
         ranges, mirrored = replace(LOCATOR_RANGES, rotation_deg=ranges.rotation_deg), np.zeros(1, int)
     else:
         items = batching.repeated(items, plan.repeats)
-    return Batches(items, load, ranges, mirrored, plan.batch_size, plan.seed)
+    return Batches(items, images, ranges, mirrored, plan.batch_size, plan.seed)
 
 
 def _finished(network: Network, fitted: Fitted) -> TrainedStage:

@@ -248,6 +248,8 @@ def _translated(path: Path) -> Iterator[None]:
                 "this place cannot be written to", path, "Choose another folder.", "not-writable"
             ) from error
         raise StorageError(f"the project cannot be used here ({text})", path) from error
+    except sqlite3.DataError as error:
+        raise StorageError(f"something is too large for a project ({error})", path) from error
     except sqlite3.DatabaseError as error:
         raise InvalidProject(f"the project is damaged ({error})", path, "Go back to a backup.", "damaged") from error
     except OSError as error:

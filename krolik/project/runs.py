@@ -10,6 +10,7 @@ from typing import Literal
 from krolik.errors import NotFound
 from krolik.project.file import ProjectFile
 
+PART_BYTES = 1 << 26  # of a checkpoint in one value
 Status = Literal["running", "done", "failed", "cancelled"]
 
 
@@ -43,7 +44,7 @@ def finish(file: ProjectFile, run: int, status: Status, **result: object) -> Non
             status, time.time(), json.dumps(merged, ensure_ascii=False), run,
         )  # fmt: skip
         if status == "done":
-            file.execute("DELETE FROM checkpoint WHERE run = ?", run)
+            file.execute("DELETE FROM checkpoint_part WHERE run = ?", run)
 
 
 def keep_part(file: ProjectFile, run: int, name: str, part: object) -> None:
@@ -53,7 +54,7 @@ def keep_part(file: ProjectFile, run: int, name: str, part: object) -> None:
         document[name] = [*document.get(name, []), part]
         text = json.dumps(document, ensure_ascii=False)
         file.execute("UPDATE run SET updated = ?, document = ? WHERE id = ?", time.time(), text, run)
-        file.execute("DELETE FROM checkpoint WHERE run = ?", run)
+        file.execute("DELETE FROM checkpoint_part WHERE run = ?", run)
 
 
 def restart(file: ProjectFile, run: int) -> None:
@@ -83,11 +84,16 @@ def _run(row: tuple) -> Run:
 
 
 def save_checkpoint(file: ProjectFile, run: int, data: bytes) -> None:
+    """Keeps it in place of the run's last one."""
+    whole = memoryview(data)
     with file.write():
-        file.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", run, data)
+        file.execute("DELETE FROM checkpoint_part WHERE run = ?", run)
+        for part, first in enumerate(range(0, len(whole), PART_BYTES)):
+            piece = whole[first : first + PART_BYTES]
+            file.execute("INSERT INTO checkpoint_part VALUES (?, ?, ?)", run, part, piece)
         file.execute("UPDATE run SET updated = ? WHERE id = ?", time.time(), run)
 
 
 def checkpoint(file: ProjectFile, run: int) -> bytes | None:
-    found = file.rows("SELECT data FROM checkpoint WHERE run = ?", run)
-    return found[0][0] if found else None
+    found = file.rows("SELECT data FROM checkpoint_part WHERE run = ? ORDER BY part", run)
+    return b"".join(data for (data,) in found) if found else None

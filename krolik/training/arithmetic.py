@@ -17,9 +17,12 @@ def steady_arithmetic(device: str) -> Iterator[None]:
     same model, too, wherever there is a way to compute that repeats.
     """
     torch.set_flush_denormal(True)
-    repeatable = device == "cuda"
+    repeatable, memory = device == "cuda", torch.utils.deterministic
+    filled: bool = memory.fill_uninitialized_memory  # pyright: ignore[reportAttributeAccessIssue]
     if repeatable:
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # nothing here reads what it did not write
+        memory.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*deterministic.*")
@@ -28,3 +31,4 @@ def steady_arithmetic(device: str) -> Iterator[None]:
         torch.set_flush_denormal(False)
         if repeatable:
             torch.use_deterministic_algorithms(False)
+            memory.fill_uninitialized_memory = filled  # pyright: ignore[reportAttributeAccessIssue]

@@ -5,7 +5,7 @@ Legend: B batch, N animals (padded with unknown), K keypoints, H W view pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +14,7 @@ import numpy as np
 
 from krolik.poses import FrameKey, State
 from krolik.training.augmentation import AugmentationRanges, random_light, random_view
-from krolik.training.training_set import Sample
+from krolik.training.training_set import ImageCache, Sample
 from krolik.views import View
 
 AHEAD = 3
@@ -102,21 +102,22 @@ class Batches:
     def __init__(
         self,
         items: Sequence[Item],
-        load: Callable[[FrameKey], np.ndarray],
+        images: ImageCache,
         ranges: AugmentationRanges,
         mirrored: np.ndarray,
         batch_size: int,
         seed: int,
     ):
-        self.items, self.load, self.ranges, self.mirrored = items, load, ranges, mirrored
+        self.items, self.images, self.ranges, self.mirrored = items, images, ranges, mirrored
         self.batch_size, self.seed = batch_size, seed
+        self._animals = max(len(item.points) for item in items)
         self._order = lru_cache(maxsize=4)(self._shuffled)  # the threads that prepare are at most an epoch or two apart
 
     def batch(self, step: int) -> Batch:
         first = step * self.batch_size
         chosen = [self._item(position) for position in range(first, first + self.batch_size)]
         rng = np.random.default_rng((self.seed, 1, step))
-        return collate([self._augmented(item, rng) for item in chosen])
+        return collate([self._augmented(item, rng) for item in chosen], self._animals)
 
     def _item(self, position: int) -> Item:
         """Every item once per epoch, each epoch in an order of its own."""
@@ -129,7 +130,7 @@ class Batches:
     def _augmented(self, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, Item]:
         view, mirror = random_view(item.view, self.ranges, rng)
         border = int(rng.integers(0, 256)) if rng.random() < 0.3 else 0
-        pixels = random_light(view.warp(self.load(item.key), border), self.ranges, rng)
+        pixels = random_light(self.images.warp(item.key, view, border), self.ranges, rng)
         order = self.mirrored if mirror else slice(None)
         return pixels, Item(item.key, view, item.points[:, order], item.states[:, order])
 
@@ -157,18 +158,16 @@ class Batches:
                 cv2.setNumThreads(threads)
 
 
-def plain_batches(
-    items: Sequence[Item], load: Callable[[FrameKey], np.ndarray], batch_size: int
-) -> Iterator[tuple[Batch, Sequence[Item]]]:
+def plain_batches(items: Sequence[Item], images: ImageCache, batch_size: int) -> Iterator[tuple[Batch, Sequence[Item]]]:
     """Every item once, as it is: for validation."""
     for first in range(0, len(items), batch_size):
         group = items[first : first + batch_size]
-        yield collate([(item.view.warp(load(item.key)), item) for item in group]), group
+        yield collate([(images.warp(item.key, item.view), item) for item in group]), group
 
 
-def collate(seen: Sequence[tuple[np.ndarray, Item]]) -> Batch:
-    """Pictures and their points as one batch; frames with fewer animals are filled up."""
-    animals = max(1, *(len(item.points) for _, item in seen))
+def collate(seen: Sequence[tuple[np.ndarray, Item]], animals: int = 1) -> Batch:
+    """Pictures and their points as one batch; frames with fewer animals are filled up, to `animals` at least."""
+    animals = max(animals, *(len(item.points) for _, item in seen))
     keypoints = seen[0][1].states.shape[1]
     points = np.full((len(seen), animals, keypoints, 2), np.nan, np.float32)
     # a filled-up animal is absent, not unknown: the frame's other places are background all the same

@@ -6,7 +6,7 @@ far as in training (but turn as far) show more cases of frames that it never lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +14,10 @@ import torch
 
 from krolik.evaluation.calibration import Calibration, fit
 from krolik.networks.network import Network
-from krolik.poses import FrameKey, State
+from krolik.poses import State
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, Item
+from krolik.training.training_set import ImageCache
 
 POINTS = 600  # enough for a curve of two parameters
 MOST_VIEWS = 16
@@ -26,7 +27,7 @@ MOST_VIEWS = 16
 def calibrate(
     network: Network,
     items: Sequence[Item],
-    load: Callable[[FrameKey], np.ndarray],
+    images: ImageCache,
     ranges: AugmentationRanges,
     within_px: float,
     seed: int,
@@ -40,21 +41,21 @@ def calibrate(
         return None
     views = min(MOST_VIEWS, max(1, round(POINTS / labelled)))
     keypoints = items[0].states.shape[1]
-    batches = Batches(items, load, _halved(ranges), np.arange(keypoints), len(items), seed)
+    batches = Batches(items, images, _halved(ranges), np.arange(keypoints), len(items), seed)
     network.module.eval()
     device = next(network.module.parameters()).device
     scores, right = [], []
-    for view in range(views):
-        batch = batches.batch(view)
+    for number in range(views):
+        batch = batches.batch(number)
         for first in range(0, len(items), 8):
             part = slice(first, first + 8)
-            images = torch.from_numpy(batch.images[part]).to(device)
-            found = network.decode(network.outputs(images))[:, 0].cpu().numpy()  # (B, K, 3)
-            for pose, points, states, seen in zip(
+            seen = torch.from_numpy(batch.images[part]).to(device)
+            found = network.decode(network.outputs(seen))[:, 0].cpu().numpy()  # (B, K, 3)
+            for pose, points, states, view in zip(
                 found, batch.points[part], batch.states[part], batch.views[part], strict=True
             ):
-                judged = (states[0] != State.UNKNOWN) & inside(points[0], states[0], seen.size)
-                errors = np.linalg.norm(pose[:, :2] - points[0], axis=-1) / seen.scale
+                judged = (states[0] != State.UNKNOWN) & inside(points[0], states[0], view.size)
+                errors = np.linalg.norm(pose[:, :2] - points[0], axis=-1) / view.scale
                 scores.append(pose[judged, 2])
                 right.append((np.nan_to_num(errors, nan=np.inf) <= within_px)[judged])
     return fit(np.concatenate(scores), np.concatenate(right), within_px)

@@ -10,18 +10,16 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from krolik.errors import Cancelled
-from krolik.networks.network import Network, Truth
-from krolik.networks.pretrained import body_parameters
+from krolik.networks.network import Network
 from krolik.poses import FrameKey, State
 from krolik.training.batches import Batch, Batches, Item, plain_batches
 from krolik.training.budget import Clock
-from krolik.training.checkpoint import Checkpoint, optimizer_tensors, prefixed, restore_optimizer, under
-from krolik.training.memory import Parts, is_exhausted
+from krolik.training.checkpoint import Checkpoint, prefixed, under
+from krolik.training.learner import ALONE, Learner
 from krolik.training.plan import Plan
-from krolik.training.team import Alone, Team
+from krolik.training.team import Team
 
 WARM_UP_STEPS = 50
 COOL_DOWN = 0.4  # from this fraction of the budget on, the learning rate falls to zero
@@ -31,7 +29,7 @@ EVALUATE_EVERY = 0.04  # of the budget
 JUDGED_FROM = 17
 PATIENCE = 8  # evaluations without a gain of 1 % before the cool-down begins early
 CHECKPOINT_SECONDS = 20.0
-GRADIENT_LIMIT = 5.0
+CHECKPOINT_SHARE = 0.03  # of the time, at most: a large network's takes seconds
 WORST = 6  # validation frames that are told of
 
 
@@ -81,47 +79,20 @@ class Fitted:
 class _State:
     """All that changes while a stage trains, and that a checkpoint keeps."""
 
-    def __init__(self, network: Network, plan: Plan):
-        self.network, self.decay = network, plan.average_decay
-        network.module.to(plan.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.optimizer = _optimizer(network, plan)
-        self.average = {k: v.detach().clone() for k, v in network.module.state_dict().items()}
-        self.best = self.average
+    def __init__(self, learner: Learner):
+        self.learner, self.best = learner, learner.average
         self.best_error_px, self.since_best = math.inf, 0
-        self.parts = Parts(plan.batch_size)
-        # a locator has one keypoint, whatever the plan's keypoints weigh
-        weights = plan.keypoint_weights if len(plan.keypoint_weights) == network.spec.keypoints else (1.0,)
-        self.keypoint_weights = torch.tensor(weights, device=plan.device)
-
-    def follow(self, steps: int) -> None:
-        """Moves the average of the weights a little towards the weights."""
-        decay = min(self.decay, (1 + steps) / (10 + steps))
-        now = self.network.module.state_dict()
-        moving = [name for name, value in now.items() if value.dtype.is_floating_point]
-        with torch.no_grad():
-            get_ema_multi_avg_fn(decay)([self.average[n] for n in moving], [now[n] for n in moving], steps)
-            for name in now.keys() - set(moving):
-                self.average[name].copy_(now[name])
 
     def checkpoint(self, stage: str, clock: Clock) -> bytes:
-        tensors = {
-            **prefixed("weights", self.network.module.state_dict()),
-            **prefixed("average", self.average),
-            **prefixed("best", self.best),
-            **prefixed("optimizer", optimizer_tensors(self.optimizer)),
-        }
         return Checkpoint(
             stage, clock.steps, clock.seconds, clock.budget.seconds, clock.budget.steps, self.best_error_px,
-            self.since_best, 0.0, tensors,
+            self.since_best, 0.0, {**self.learner.tensors(), **prefixed("best", self.best)},
         ).to_bytes()  # fmt: skip
 
     def restore(self, saved: Checkpoint) -> None:
-        self.network.module.load_state_dict(under("weights", saved.tensors))
-        device = self.keypoint_weights.device
-        self.average, self.best = (
-            {k: v.to(device) for k, v in under(name, saved.tensors).items()} for name in ("average", "best")
-        )
-        restore_optimizer(self.optimizer, under("optimizer", saved.tensors))
+        self.learner.restore(saved.tensors)
+        device = self.learner.plan.device
+        self.best = {k: v.to(device) for k, v in under("best", saved.tensors).items()}
         self.best_error_px, self.since_best = saved.best_error_px, saved.evaluations_since_best
 
 
@@ -135,28 +106,27 @@ class Stage:
     validation: Sequence[Item]
 
 
-ALONE = Alone()
-
-
 def fit(
     stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoint | None = None, team: Team = ALONE
 ) -> Fitted:
     """Trains until the clock is over or `events` cancels; a step whose loss is not finite is left out."""
-    state = _State(stage.network, plan)
+    learner = Learner(stage.network, plan, team)
+    state = _State(learner)
     if resume is not None:
         state.restore(resume)
     curve: list[dict[str, float]] = []
-    error, evaluated, saved_at = math.nan, _evaluations(clock), time.monotonic()
+    error, evaluated, checkpoint_at = math.nan, _evaluations(clock), time.monotonic() + CHECKPOINT_SECONDS
     worst: list[Misplaced] = []
     stream = stage.batches.stream(clock.steps, plan.workers, team.rank, team.size)
     try:
         for batch in stream:
-            loss = step(state, batch, plan, clock, team)
+            loss = learner.step(batch, clock.steps, learning_rate_factor(clock.steps, clock.fraction))
+            clock.steps += 1
             if team.rank == 0 and (_evaluations(clock) > evaluated or clock.over):
                 if evaluated < JUDGED_FROM <= _evaluations(clock):
                     state.best_error_px = math.inf
                 evaluated = _evaluations(clock)
-                error, worst = _evaluate(state, stage, plan)
+                error, worst = _evaluate(state, stage)
                 curve.append({"step": clock.steps, "seconds": clock.seconds, "loss": loss, "error_px": error})
                 if state.since_best >= PATIENCE:
                     clock.finish_from(COOL_DOWN)
@@ -170,54 +140,17 @@ def fit(
                 raise Cancelled("the training was cancelled", fix="It can be gone on with.", code="cancelled")
             if stop:
                 break
-            if time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+            if (began := time.monotonic()) >= checkpoint_at:
                 events.checkpoint(state.checkpoint(stage.name, clock))
-                saved_at = time.monotonic()
+                checkpoint_at = next_checkpoint(began, time.monotonic())
     finally:
         stream.close()  # pyright: ignore[reportAttributeAccessIssue]
-    return Fitted(state.best, state.best_error_px, clock.steps, clock.seconds, curve, state.parts.count)
+    return Fitted(state.best, state.best_error_px, clock.steps, clock.seconds, curve, learner.parts.count)
 
 
-def step(state: _State, batch: Batch, plan: Plan, clock: Clock, team: Team = ALONE) -> float:
-    """One step of the optimizer; the loss. Where a batch does not fit into memory, it is taken in parts."""
-    network = state.network
-    network.module.train()
-    factor = learning_rate_factor(clock.steps, clock.fraction)
-    for group in state.optimizer.param_groups:
-        group["lr"] = group["base_lr"] * factor
-    while True:
-        try:
-            value = _gradients(state, batch, plan)
-            break
-        except (RuntimeError, MemoryError) as error:
-            if not is_exhausted(error):
-                raise
-            state.optimizer.zero_grad(set_to_none=True)
-            state.parts.halve(plan.device)
-    team.average(network.module.parameters())
-    norm = torch.nn.utils.clip_grad_norm_(network.module.parameters(), GRADIENT_LIMIT)
-    if math.isfinite(value) and bool(torch.isfinite(norm)):
-        state.optimizer.step()
-    clock.steps += 1
-    state.follow(clock.steps)
-    return value
-
-
-def _gradients(state: _State, batch: Batch, plan: Plan) -> float:
-    """Adds up the gradients of all parts of a batch; the loss."""
-    state.optimizer.zero_grad(set_to_none=True)
-    total = 0.0
-    for part in state.parts.slices(len(batch.images)):
-        images, points, states = (
-            torch.from_numpy(a[part]).to(plan.device) for a in (batch.images, batch.points, batch.states)
-        )
-        with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bfloat16"):
-            outputs = state.network.outputs(images)
-        loss = state.network.loss(outputs, Truth(points, states)).mean(state.keypoint_weights)
-        loss = loss * (len(images) / len(batch.images))
-        loss.backward()
-        total += float(loss.detach())
-    return total
+def next_checkpoint(began: float, ended: float) -> float:
+    """When the checkpoint after one that was made between these times is due."""
+    return ended + max(CHECKPOINT_SECONDS, (ended - began) / CHECKPOINT_SHARE)
 
 
 def learning_rate_factor(steps: int, fraction: float) -> float:
@@ -231,29 +164,16 @@ def _evaluations(clock: Clock) -> int:
     return int(clock.fraction / EVALUATE_EVERY)
 
 
-def _optimizer(network: Network, plan: Plan) -> torch.optim.Optimizer:
-    """AdamW; a pretrained body learns more gently; biases and norms do not decay."""
-    body = {id(p) for p in body_parameters(network.module)}
-    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
-    for parameter in network.module.parameters():
-        rate = plan.body_learning_rate if id(parameter) in body else plan.learning_rate
-        decay = plan.weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    return torch.optim.AdamW(
-        [{"params": p, "lr": rate, "base_lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()],
-        fused=True,
-    )
-
-
-def _evaluate(state: _State, stage: Stage, plan: Plan) -> tuple[float, list[Misplaced]]:
+def _evaluate(state: _State, stage: Stage) -> tuple[float, list[Misplaced]]:
     """Mean error of the averaged weights on the validation frames, and the worst; keeps them if they are the best."""
-    module = state.network.module
+    learner = state.learner
+    module, plan = learner.network.module, learner.plan
     training = {k: v.detach().clone() for k, v in module.state_dict().items()}
-    module.load_state_dict(state.average)
-    at_once = max(1, plan.batch_size // state.parts.count)
-    batches = plain_batches(stage.validation, stage.batches.load, at_once)
+    module.load_state_dict(learner.average)
+    at_once = max(1, plan.batch_size // learner.parts.count)
+    batches = plain_batches(stage.validation, stage.batches.images, at_once)
     misplaced: list[Misplaced] = []
-    error = validation_error(state.network, batches, plan.device, misplaced.append)
+    error = validation_error(learner.network, batches, plan.device, misplaced.append)
     module.load_state_dict(training)
     if error < 0.99 * state.best_error_px:
         state.since_best = 0
@@ -261,7 +181,7 @@ def _evaluate(state: _State, stage: Stage, plan: Plan) -> tuple[float, list[Misp
         state.since_best += 1
     if math.isnan(error) or error <= state.best_error_px:  # without validation frames the last is the best
         state.best_error_px = error
-        state.best = {k: v.clone() for k, v in state.average.items()}
+        state.best = {k: v.clone() for k, v in learner.average.items()}
     return error, sorted(misplaced, key=lambda m: -m.error_px)[:WORST]
 
 

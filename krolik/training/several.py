@@ -11,7 +11,7 @@ import logging
 import multiprocessing
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -24,7 +24,6 @@ from krolik.errors import Cancelled, InvalidSetting
 from krolik.networks import build
 from krolik.networks.network import NetworkSpec
 from krolik.networks.proportions import Proportions
-from krolik.poses import FrameKey
 from krolik.training.arithmetic import steady_arithmetic
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, Item
@@ -34,6 +33,7 @@ from krolik.training.loop import Events, Fitted, Progress, Stage, fit
 from krolik.training.machine import core_count
 from krolik.training.plan import Plan
 from krolik.training.team import Together
+from krolik.training.training_set import ImageCache
 
 LISTEN_SECONDS = 0.2
 
@@ -48,7 +48,7 @@ class _Errand:
     weights: bytes
     items: Sequence[Item]
     validation: Sequence[Item]
-    load: Callable[[FrameKey], np.ndarray]
+    images: ImageCache
     ranges: AugmentationRanges
     mirrored: np.ndarray
     plan: Plan
@@ -62,13 +62,13 @@ class _Errand:
         weights = {k: v.detach().cpu().contiguous() for k, v in stage.network.module.state_dict().items()}
         own = stage.batches
         return cls(stage.name, stage.network.spec, stage.network.proportions, save(weights), own.items,
-                   stage.validation, own.load, own.ranges, own.mirrored, plan, clock.budget, clock.seconds, clock.steps,
-                   None if resume is None else resume.to_bytes())  # fmt: skip
+                   stage.validation, own.images, own.ranges, own.mirrored, plan, clock.budget, clock.seconds,
+                   clock.steps, None if resume is None else resume.to_bytes())  # fmt: skip
 
     def stage(self) -> Stage:
         network = build(self.spec, self.proportions)
         network.module.load_state_dict(load_tensors(self.weights))
-        batches = Batches(self.items, self.load, self.ranges, self.mirrored, self.plan.batch_size, self.plan.seed)
+        batches = Batches(self.items, self.images, self.ranges, self.mirrored, self.plan.batch_size, self.plan.seed)
         return Stage(self.name, network, batches, self.validation)
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this sys
 TRAIN = """
 import sys, krolik
 import krolik.training.loop as loop
-loop.CHECKPOINT_SECONDS = 0.05
+loop.CHECKPOINT_SECONDS, loop.CHECKPOINT_SHARE = 0.05, 1.0
 with krolik.open(sys.argv[1]) as project:
     project.train(budget="30steps", pipeline="whole", input_px=64, width=0.5, resume="resume" in sys.argv)
 """

@@ -112,6 +112,19 @@ def test_full_disk(project):
     assert runs.checkpoint(project, before) is None
 
 
+def test_a_checkpoint_larger_than_a_value_may_be(project, monkeypatch):
+    project._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 300_000)
+    run = runs.start(project, "train", {})
+    with pytest.raises(StorageError, match="too large"):
+        runs.save_checkpoint(project, run, bytes(10**6))
+    monkeypatch.setattr(runs, "PART_BYTES", 250_000)
+    for data in (bytes(range(250)) * 4001, b"short"):  # the second has fewer parts
+        runs.save_checkpoint(project, run, data)
+        assert runs.checkpoint(project, run) == data
+    runs.finish(project, run, "done")
+    assert runs.checkpoint(project, run) is None
+
+
 def test_nested_writes_are_one(project):
     with pytest.raises(RuntimeError):
         with project.write():

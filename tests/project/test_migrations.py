@@ -7,7 +7,7 @@ import pytest
 
 from krolik.errors import InvalidProject
 from krolik.poses import FrameKey
-from krolik.project import ProjectFile, history, labels, selection
+from krolik.project import ProjectFile, history, labels, runs, selection
 from krolik.project.edits import Change
 from krolik.project.file import APPLICATION_ID
 from krolik.project.migrate import migrations, newest
@@ -31,6 +31,8 @@ def version_1(tmp_path):
                          [(1, "edit", None), (2, "edit", None), (3, "undo", 2)])  # fmt: skip
         file.executemany("INSERT INTO edit VALUES (?, 0, 'frame', 'v/5', ?, ?)",
                          [(1, None, first), (2, first, second), (3, second, first)])  # fmt: skip
+        file.execute("INSERT INTO run VALUES (1, 'train', 'running', 0, 0, '{}')")
+        file.execute("INSERT INTO checkpoint VALUES (1, x'0102')")
     file.close()
     return path
 
@@ -38,6 +40,7 @@ def version_1(tmp_path):
 def test_version_1_opens_and_its_history_goes_on(version_1):
     with ProjectFile.open(version_1) as file:
         assert file.rows("PRAGMA user_version") == [(newest(),)]
+        assert runs.checkpoint(file, 1) == bytes([1, 2])
         (frame,) = labels.load(file)
         assert frame.key == FrameKey("v", 5) and frame.instances[0].points[0].tolist() == [1, 2]
         history.redo(file, "test")

@@ -36,7 +36,7 @@ def picture(one: Sample) -> np.ndarray:
 
 def batches(samples, seed=0, size=(128, 128)) -> Batches:
     by_key = {s.key: picture(s) for s in samples}
-    return Batches(crop_items(samples, size, 1.0), by_key.__getitem__, RANGES, np.array([0, 2, 1]), 4, seed)
+    return Batches(crop_items(samples, size, 1.0), ImageCache(by_key.__getitem__), RANGES, np.array([0, 2, 1]), 4, seed)
 
 
 def test_points_follow_pixels(rng):
@@ -105,6 +105,24 @@ def test_cache_keeps_within_its_limit():
     for i in (0, 1, 0, 2, 0, 1):
         cache(FrameKey("v", i))
     assert [k.index for k in asked] == [0, 1, 2, 1]
+
+
+def test_cache_keeps_frames_as_they_are_seen(rng):
+    """A frame that is seen small is kept small, and a smaller one is made of that without loading it again."""
+    asked, image = [], rng.integers(0, 256, (64, 64, 3), np.uint8)
+
+    def load(key):
+        asked.append(key)
+        return image
+
+    cache, key = ImageCache(load, limit=3 * 16 * 16 + 3 * 8 * 8), FrameKey("v", 0)
+    for scale in (0.25, 0.125, 0.25, 0.2):
+        view = View.crop((30, 30), (16, 16), scale, 20)
+        np.testing.assert_array_equal(cache.warp(key, view, 7), view.warp(image, 7))
+    assert len(asked) == 1
+    view = View.crop((30, 30), (16, 16), 0.6)
+    np.testing.assert_array_equal(cache.warp(key, view), view.warp(image))
+    assert len(asked) == 2
 
 
 def test_located_points_are_those_of_the_view_without_what_has_no_place(rng):

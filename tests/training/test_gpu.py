@@ -15,6 +15,7 @@ from krolik.training.batch_size import SIZES
 from krolik.training.batches import plain_batches, whole_frame_items
 from krolik.training.budget import Budget
 from krolik.training.plan import Settings
+from krolik.training.training_set import ImageCache
 from tests.training.test_loop import DATA, Watching, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -66,6 +67,6 @@ def test_the_model_of_a_gpu_says_the_same_on_a_processor():
     session = onnxruntime.InferenceSession(stage.onnx, providers=["CPUExecutionProvider"])
     sample = DATA.validation[0]
     items = whole_frame_items([sample], model.plan.input_size)
-    batch, _ = next(plain_batches(items, DATA.load, 1))
+    batch, _ = next(plain_batches(items, ImageCache(DATA.load), 1))
     poses = np.asarray(session.run(["poses"], {"images": batch.images})[0])
     assert np.linalg.norm(poses[0, 0, :, :2] - batch.points[0, 0], axis=-1).mean() < 8

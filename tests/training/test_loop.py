@@ -10,7 +10,7 @@ from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget, Clock
 from krolik.training.checkpoint import Checkpoint
-from krolik.training.loop import COOL_DOWN, learning_rate_factor
+from krolik.training.loop import COOL_DOWN, learning_rate_factor, next_checkpoint
 from krolik.training.plan import Settings
 from krolik.training.training_set import Sample, TrainingSet
 
@@ -86,6 +86,7 @@ def test_same_seed_same_model(pipeline):
 def test_resuming_equals_not_stopping(monkeypatch, pipeline):
     """From any checkpoint, the final weights are those of the uninterrupted run, bit by bit."""
     monkeypatch.setattr("krolik.training.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("krolik.training.loop.CHECKPOINT_SHARE", np.inf)
     events = Watching()
     whole = train(12, pipeline, events=events)
     stages = {Checkpoint.from_bytes(data).stage for data in events.saved}
@@ -132,6 +133,11 @@ def test_a_loss_that_is_not_finite_is_left_out(monkeypatch):
     monkeypatch.setattr(heatmap_offset.HeatmapOffset, "loss", sometimes)
     model = train(8)
     assert all(torch.isfinite(v).all() for v in model.stages["pose"].fitted.weights.values())
+
+
+def test_large_checkpoints_are_made_less_often():
+    assert next_checkpoint(100.0, 100.1) == pytest.approx(120.1)
+    assert next_checkpoint(100.0, 103.0) == pytest.approx(103 + 100)
 
 
 def test_learning_rate_warms_up_and_falls_to_zero():

@@ -22,6 +22,7 @@ from krolik.training.batches import Batches, whole_frame_items
 from krolik.training.budget import Budget
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.plan import Settings
+from krolik.training.training_set import ImageCache
 from tests.training.test_loop import DATA, Watching
 
 pytest.importorskip("lightning_fabric")
@@ -80,7 +81,9 @@ def test_a_team_stops_when_told():
 
 
 def test_each_process_has_batches_of_its_own():
-    made = Batches(whole_frame_items(DATA.train, (64, 64)), DATA.load, AugmentationRanges(), np.arange(2), 4, 0)
+    made = Batches(
+        whole_frame_items(DATA.train, (64, 64)), ImageCache(DATA.load), AugmentationRanges(), np.arange(2), 4, 0
+    )
     streams = [made.stream(3, 1, rank, 2) for rank in range(2)]
     for step in (3, 4, 5):
         for rank, stream in enumerate(streams):
