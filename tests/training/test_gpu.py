@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from krolik.engines import native
+from krolik.training import recording
 from krolik.training.batch_size import SIZES
 from krolik.training.batches import plain_batches, whole_frame_items
 from krolik.training.budget import Budget
@@ -47,6 +48,32 @@ def test_a_large_network_trains_in_a_small_memory(cap, gibibytes):
     print(f"{gibibytes} GiB: {fitted.parts} parts, peak {torch.cuda.max_memory_reserved() / 2**30:.2f} GiB")
     assert fitted.steps == 4 and fitted.parts > 1 and np.isfinite(fitted.curve[-1]["loss"])
     assert torch.cuda.max_memory_reserved() <= gibibytes * 2**30
+
+
+@pytest.mark.parametrize("pipeline", ["whole", "crop"])
+def test_recorded_steps_are_those_that_are_computed_one_by_one(monkeypatch, pipeline):
+    replayed, real = [], torch.cuda.CUDAGraph.replay
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", lambda graph: (replayed.append(1), real(graph))[1])
+    recorded = train(24, pipeline)
+    assert len(replayed) == 24 - recording.PLAIN * len(recorded.stages)
+    monkeypatch.setattr(recording, "PLAIN", 1000)
+    assert native.joined_weights(train(24, pipeline)) == native.joined_weights(recorded)
+
+
+def test_a_recording_that_does_not_fit_into_memory_is_none(monkeypatch):
+    wanted = native.joined_weights(train(12))
+
+    class Full:
+        def __init__(self, *_, **__): ...
+
+        def __enter__(self):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        def __exit__(self, *_): ...
+
+    monkeypatch.setattr(torch.cuda, "graph", Full)
+    model = train(12)
+    assert model.stages["pose"].fitted.parts == 1 and native.joined_weights(model) == wanted
 
 
 def test_the_batch_is_measured_and_remembered(monkeypatch, tmp_path):
