@@ -23,6 +23,7 @@ from krolik.project import ProjectFile, labels, models, runs
 from krolik.project.models import ModelRecord
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.loop import Progress
+from krolik.training.pace import Pace
 from krolik.training.plan import Plan, Settings
 from krolik.training.splits import TRAIN
 
@@ -87,7 +88,8 @@ def _run(
     file: ProjectFile, run: int, ready: Preparation, started: float, checkpoint: Checkpoint | None, reporter: Reporter
 ) -> ModelRecord:
     """All folds that are still to do, then the model."""
-    events = _Events(file, run, ready.plan, reporter)
+    pace = Pace(ready.plan, runs.get(file, run).document["folds"] + 1)
+    events = _Events(file, run, ready.plan, pace, reporter)
     reporter.began(run)
     try:
         while len(runs.get(file, run).document["folded"]) < runs.get(file, run).document["folds"]:
@@ -164,13 +166,15 @@ def data_train(document: dict) -> list:
 class _Events:
     """Passes a training's progress on and keeps its checkpoints in the project."""
 
-    def __init__(self, file: ProjectFile, run: int, plan: Plan, reporter: Reporter):
-        self._file, self._run, self._reporter, self._plan = file, run, reporter, plan
+    def __init__(self, file: ProjectFile, run: int, plan: Plan, pace: Pace, reporter: Reporter):
+        self._file, self._run, self._reporter, self._plan, self._pace = file, run, reporter, plan, pace
         self.title, self._warned = "train", False
 
     def progress(self, progress: Progress) -> None:
         share = self._plan.locator_share
         locator = progress.stage == native.LOCATOR
+        if not locator and (said := self._pace.note(progress)):
+            self._reporter.note(said)
         fraction = progress.fraction * share if locator else share + progress.fraction * (1 - share)
         error = "" if math.isnan(progress.error_px) else f"  error {progress.error_px:.2f} px"
         title = f"{self.title} (locator)" if locator else self.title

@@ -1,0 +1,42 @@
+"""Whether a budget allows enough steps, told early: a network that is too large for it would end without a word."""
+
+from __future__ import annotations
+
+import math
+
+from krolik.training.loop import Progress
+from krolik.training.plan import Plan
+
+ENOUGH = 300  # steps; with half as many no network here was of use on any set (docs/benchmarks.md, Networks)
+JUDGED_AFTER = 15  # steps, of which the first is slow
+JUDGED_AT = 0.15  # of the budget, if so many take longer
+
+
+class Pace:
+    """Watches the first steps of the pose network."""
+
+    def __init__(self, plan: Plan, trainings: int = 1):
+        """trainings: how many share what the person gave, each with the plan's budget."""
+        self._plan, self._trainings = plan, trainings
+        self._first: Progress | None = None
+        self._told = False
+
+    def note(self, progress: Progress) -> str:
+        """What is to be said of the pace: once at most, and nothing if the budget is in steps or allows enough."""
+        budget = self._plan.budget.seconds
+        if self._told or budget is None:
+            return ""
+        if self._first is None:
+            self._first = progress
+            return ""
+        steps = progress.steps - self._first.steps
+        if steps < JUDGED_AFTER and (progress.fraction < JUDGED_AT or not steps):
+            return ""
+        self._told = True
+        each = (progress.fraction - self._first.fraction) / steps
+        expected = progress.steps + (1 - progress.fraction) / max(each, 1e-9)
+        if expected >= ENOUGH:
+            return ""
+        minutes = math.ceil(ENOUGH / expected * budget * self._trainings / 60)
+        return (f"about {expected:.0f} steps of {self._plan.network} fit into this budget, and a useful model takes "
+                f"{ENOUGH} or more. Try --budget {minutes}m, a smaller --input, or another --network.")  # fmt: skip
