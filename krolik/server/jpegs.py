@@ -20,25 +20,35 @@ BEFORE = 2  # frames before the wanted one that are kept on a jump, as they are 
 CACHE_BYTES = 256 << 20
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A frame as JPEG. size: the frame's own (width, height), which labels are given in; the picture may be smaller."""
+
+    jpeg: bytes
+    size: tuple[int, int]
+
+
 class JpegCache:
     """The most recently used pictures, by any key, up to a number of bytes. For several threads."""
 
     def __init__(self, limit: int = CACHE_BYTES):
         self._limit, self._bytes, self._lock = limit, 0, threading.Lock()
-        self._pictures: OrderedDict[tuple, bytes] = OrderedDict()
+        self._pictures: OrderedDict[tuple, Picture] = OrderedDict()
 
-    def get(self, key: tuple) -> bytes | None:
+    def get(self, key: tuple) -> Picture | None:
         with self._lock:
             if key in self._pictures:
                 self._pictures.move_to_end(key)
             return self._pictures.get(key)
 
-    def put(self, key: tuple, picture: bytes) -> None:
+    def put(self, key: tuple, picture: Picture) -> None:
         with self._lock:
-            self._bytes += len(picture) - len(self._pictures.pop(key, b""))
+            if before := self._pictures.pop(key, None):
+                self._bytes -= len(before.jpeg)
             self._pictures[key] = picture
+            self._bytes += len(picture.jpeg)
             while self._bytes > self._limit:
-                self._bytes -= len(self._pictures.popitem(last=False)[1])
+                self._bytes -= len(self._pictures.popitem(last=False)[1].jpeg)
 
 
 class Traffic:
@@ -63,11 +73,12 @@ class Traffic:
             self._change.wait_for(lambda: not any(self._waiting[:level]), self.LONGEST_SECONDS)
 
 
-def encode(frame: Frame, width: int | None) -> bytes:
+def encode(frame: Frame, width: int | None) -> Picture:
     """A frame as JPEG, made smaller to `width` if it is wider."""
     import cv2
 
-    return cv2.imencode(".jpg", frame.bgr(width), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+    jpeg = cv2.imencode(".jpg", frame.bgr(width), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+    return Picture(jpeg, frame.size)
 
 
 @dataclass(eq=False)
@@ -77,7 +88,7 @@ class _Wish:
     index: int
     width: int | None
     urgent: bool
-    picture: Future[bytes] = field(default_factory=Future)
+    picture: Future[Picture] = field(default_factory=Future)
     waiting: int = 1
 
 
@@ -102,11 +113,11 @@ class FrameServer:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def request(self, index: int, width: int | None, urgent: bool) -> tuple[Future[bytes], Callable[[], None]]:
+    def request(self, index: int, width: int | None, urgent: bool) -> tuple[Future[Picture], Callable[[], None]]:
         """The picture to come, and what to call when nobody waits for it any more."""
         found = self._cache.get((self._name, index, width))
         if found is not None:
-            done: Future[bytes] = Future()
+            done: Future[Picture] = Future()
             done.set_result(found)
             return done, lambda: None
         with self._change:
@@ -196,17 +207,17 @@ class FrameServer:
             if walk is not None:
                 walk.close()
 
-    def _settle(self, wish: _Wish, result: bytes | Exception) -> None:
+    def _settle(self, wish: _Wish, result: Picture | Exception) -> None:
         with self._change:
             self._drop(wish)
             if wish.picture.done() or not wish.picture.set_running_or_notify_cancel():
                 return
-            if isinstance(result, bytes):
+            if isinstance(result, Picture):
                 wish.picture.set_result(result)
             else:
                 wish.picture.set_exception(result)
 
-    def _fulfil(self, walk: _Walk, wish: _Wish) -> bytes | None:
+    def _fulfil(self, walk: _Walk, wish: _Wish) -> Picture | None:
         """The picture; None when something newer goes first. Frames just before it are kept where that costs little."""
         known = self._cache.get((self._name, wish.index, wish.width))
         if known is not None:
@@ -229,7 +240,7 @@ class FrameServer:
                 return None
         raise InvalidFile(f"frame {wish.index} cannot be decoded", self._name, code="undecodable", frame=wish.index)
 
-    def _encode(self, index: int, frame: Frame, width: int | None) -> bytes:
+    def _encode(self, index: int, frame: Frame, width: int | None) -> Picture:
         picture = encode(frame, width)
         self._cache.put((self._name, index, width), picture)
         return picture

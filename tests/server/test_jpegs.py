@@ -12,7 +12,7 @@ from krolik import jobs as control
 from krolik.actions.adding import add_videos
 from krolik.errors import KrolikError
 from krolik.project import ProjectFile, jobs
-from krolik.server.jpegs import FrameServer, JpegCache, encode
+from krolik.server.jpegs import FrameServer, JpegCache, Picture, encode
 from krolik.skeleton import template
 from krolik.video import Frame, VideoFile, open_video, proxy
 from tests.clips import VARIANTS, read_barcode, write_clip
@@ -20,8 +20,14 @@ from tests.clips import VARIANTS, read_barcode, write_clip
 FRAMES = 60
 
 
-def shown(jpeg: bytes) -> int:
-    return read_barcode(cv2.cvtColor(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+def pixels(picture: Picture) -> np.ndarray:
+    """(h, w, 3) uint8 RGB."""
+    bgr = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def shown(picture: Picture) -> int:
+    return read_barcode(pixels(picture))
 
 
 @pytest.fixture(params=["b-frames", "long-gop", "variable-rate", "transport-stream"])
@@ -79,14 +85,16 @@ def test_errors_reach_who_waits(tmp_path):
 def test_the_cache_is_bounded():
     cache = JpegCache(1000)
     for i in range(50):
-        cache.put(("v", i, None), bytes(100))
+        cache.put(("v", i, None), Picture(bytes(100), (3, 2)))
     assert [i for i in range(50) if cache.get(("v", i, None))] == list(range(40, 50))
 
 
 def test_a_narrower_picture_is_the_same_picture():
     image = np.zeros((100, 300, 3), np.uint8)
     image[:, 150:] = 250
-    small = cv2.imdecode(np.frombuffer(encode(Frame(image), 150), np.uint8), cv2.IMREAD_COLOR)
+    picture = encode(Frame(image), 150)
+    small = pixels(picture)
+    assert picture.size == (300, 100)
     assert small.shape == (50, 150, 3) and small[25, 70].max() < 20 and small[25, 80].min() > 230
 
 

@@ -3,6 +3,7 @@
 import re
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -63,6 +64,27 @@ def test_a_label_lands_on_its_target_at_every_zoom(ui, targets, zoom):
         state, found_x, found_y = ui.points(identity, 0)[keypoint]
         assert state == 3
         assert abs(found_x - x) <= 0.5 and abs(found_y - y) <= 0.5, (zoom, (x, y), (found_x, found_y))
+
+
+def test_labels_of_large_images_are_in_their_own_pixels(ui, tmp_path):
+    """The page fetches pictures no wider than it shows them; images of a folder may have sizes of their own."""
+    folder, discs = tmp_path / "images", [((1920, 1080), (1500, 800)), ((1600, 1200), (300, 1000))]
+    folder.mkdir()
+    for number, (size, disc) in enumerate(discs):
+        image = np.full((size[1], size[0], 3), 90, np.uint8)
+        cv2.circle(image, disc, 30, (255, 255, 255), -1)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
+    identity = ui.label(project_for(folder))
+    for number, (_, (x, y)) in enumerate(discs):
+        ui.settled(number)
+        ui.page.wait_for_timeout(300)  # for a picture of another width
+        rows, columns = np.nonzero(ui.pixels().min(axis=2) > 250)
+        box = ui.overlay.bounding_box()
+        ui.page.mouse.click(box["x"] + columns.mean() + 0.5, box["y"] + rows.mean() + 0.5)
+        ui.saved()
+        state, found_x, found_y = ui.points(identity, number)[0]
+        assert state == 3 and abs(found_x - x) <= 1.5 and abs(found_y - y) <= 1.5
+        ui.page.keyboard.press("d")
 
 
 def test_click_drag_states_and_holes(ui, project):

@@ -16,7 +16,7 @@ from krolik.actions.labelling import label
 from krolik.errors import InvalidSetting, KrolikError, NotFound
 from krolik.poses import FrameKey
 from krolik.project import history, labels, selection, videos
-from krolik.server.jpegs import encode
+from krolik.server.jpegs import Picture, encode
 from krolik.server.messages import LabelMessage, MarkMessage, NothingMessage, RelinkMessage
 from krolik.server.overview import ghost_sources, ghosts, with_ids
 from krolik.server.routes.context import Project, VideoOf, Work
@@ -41,7 +41,10 @@ async def picture(
     of: Literal["video", "proxy"] = "video",
     ahead: bool = False,
 ) -> Response:
-    """Frame number `frame` as JPEG. of=proxy: from the display copy, 204 when there is none. ahead: not urgent."""
+    """Frame number `frame` as JPEG. of=proxy: from the display copy, 204 when there is none. ahead: not urgent.
+
+    The header krolik-frame-size has the frame's own size, WIDTHxHEIGHT, of however many pixels the picture is.
+    """
     if width is not None and width not in WIDTHS:
         raise InvalidSetting(f"the width {width} is not offered", code="bad-request")
     if not 0 <= frame < video.frames:
@@ -56,14 +59,14 @@ async def picture(
             await asyncio.wait([waiting], timeout=LOOK_SECONDS)
             if not waiting.done() and await request.is_disconnected():
                 return Response(status_code=499)
-        jpeg = waiting.result()
+        found = waiting.result()
     except (CancelledError, asyncio.CancelledError):
         return Response(status_code=499)
     except KrolikError as error:
         kept = await to_thread.run_sync(_kept, opened, FrameKey(video.id, frame), width)
         if kept is None:
             return JSONResponse(error.to_json(), error.http_status)
-        jpeg = kept
+        found = kept
     finally:
         if not waiting.done():
             # not cancelled itself: somebody else may wait for the same picture
@@ -71,10 +74,11 @@ async def picture(
             abandon()
     # the address carries the content's fingerprint, which of an image folder knows only names and sizes
     keep = "private, max-age=31536000, immutable" if video.names is None else "private, max-age=60"
-    return Response(jpeg, media_type="image/jpeg", headers={"cache-control": keep})
+    headers = {"cache-control": keep, "krolik-frame-size": "{}x{}".format(*found.size)}
+    return Response(found.jpeg, media_type="image/jpeg", headers=headers)
 
 
-def _kept(opened: Opened, key: FrameKey, width: int | None) -> bytes | None:
+def _kept(opened: Opened, key: FrameKey, width: int | None) -> Picture | None:
     """A labelled frame is shown from the project's own pixels when its video is away."""
     data = labels.pixels(opened.file, key)
     return encode(Frame(decode_image(data, key)), width) if data else None

@@ -1,5 +1,6 @@
 // Pictures of frames: fetched, decoded off the main thread, kept, fetched ahead in the direction of travel.
 import { problemOf, Refused, type Video } from "./api";
+import type { Size } from "./view";
 
 const KEPT = 24; // decoded pictures; one of 1080p takes 8 MB
 const AHEAD = 8;
@@ -8,6 +9,23 @@ const GIVEN_UP = 499; // the server's word for a picture that nobody waited for
 const MOST_FETCHES = 4; // a browser opens six connections to a host
 
 export type Quality = "exact" | "preview";
+
+const sizes = new WeakMap<ImageBitmap, Size>();
+
+/** The frame's own size, of however many pixels the picture is; undefined where the server has not said it. */
+const frameSize = (bitmap: ImageBitmap): Size | undefined => sizes.get(bitmap);
+
+/** The size in which labels of a frame are given: a video's frames have one, an image folder's each its own. */
+export const labelSize = (video: Video, bitmap: ImageBitmap | null): Size =>
+  (video.images && bitmap ? frameSize(bitmap) : undefined) ?? video.size;
+
+/** A picture from the server, with its frame's size. */
+export async function pictureOf(answer: Response): Promise<ImageBitmap> {
+  const bitmap = await createImageBitmap(await answer.blob());
+  const size = (answer.headers.get("krolik-frame-size") ?? "").split("x").map(Number);
+  if (size.length === 2) sizes.set(bitmap, [size[0]!, size[1]!]);
+  return bitmap;
+}
 
 export class FrameStore {
   private kept = new Map<number, ImageBitmap>();
@@ -92,7 +110,7 @@ export class FrameStore {
     if (answer.status === 204) return null;
     if (answer.status === GIVEN_UP) throw new DOMException("given up", "AbortError");
     if (!answer.ok) throw new Refused(await problemOf(answer), answer.status);
-    return createImageBitmap(await answer.blob());
+    return pictureOf(answer);
   }
 
   private keep(index: number, bitmap: ImageBitmap) {

@@ -2,6 +2,7 @@
 // A frame's labels are the server's document with the edits on top that are still on their way there.
 import { call, operationName, type Animal, type Document, type Ghost, type Operation, type Point, type Stretch,
          type Video } from "./api";
+import { labelSize } from "./frames";
 import { t } from "./i18n.svelte";
 import { Outbox } from "./outbox.svelte";
 import { Player } from "./player.svelte";
@@ -54,8 +55,7 @@ export class Labelling {
 
   /** (width, height) in which labels are given. */
   get size(): Size {
-    const bitmap = this.player.bitmap;
-    return this.video.images && bitmap ? [bitmap.width, bitmap.height] : this.video.size;
+    return labelSize(this.video, this.player.bitmap);
   }
 
   get keypoints() {

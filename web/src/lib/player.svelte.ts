@@ -21,6 +21,9 @@ export class Player {
   private preview = false;
   private fetchingFrame = -1;
   private controller = new AbortController();
+  private measured = () => {};
+  /** The first picture waits for it: of which width is known when the page is laid out, a moment later. */
+  private laidOut = new Promise<void>((resolve) => (this.measured = resolve));
   private direction: 1 | -1 = 1;
   private timer: ReturnType<typeof requestAnimationFrame> | undefined;
   private closed = false;
@@ -53,6 +56,7 @@ export class Player {
 
   /** How many pixels wide the picture is on the screen: more than that need not be fetched. */
   setDisplayWidth(pixels: number) {
+    this.measured();
     const width = pixels <= NARROW && this.video.size[0] > NARROW ? NARROW : null;
     if (!this.store.setWidth(width) || this.shown < 0) return;
     this.exact = false;
@@ -70,6 +74,7 @@ export class Player {
   private async pump() {
     if (this.busy) return;
     this.busy = true;
+    await this.laidOut;
     while (!this.closed && (this.shown !== this.wanted || (!this.exact && !this.preview)) && !this.failure) {
       const frame = this.wanted;
       this.fetchingFrame = frame;
