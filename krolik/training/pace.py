@@ -7,7 +7,7 @@ import math
 from krolik.training.loop import Progress
 from krolik.training.plan import Plan
 
-ENOUGH = 300  # steps; with half as many no network here was of use on any set (docs/benchmarks.md, Networks)
+ENOUGH = 100  # steps; with a third as many none was of use, with so many some were (docs/benchmarks.md, Networks)
 JUDGED_AFTER = 15  # steps, of which the first is slow
 JUDGED_AT = 0.15  # of the budget, if so many take longer
 
@@ -39,4 +39,4 @@ class Pace:
             return ""
         minutes = math.ceil(ENOUGH / expected * budget * self._trainings / 60)
         return (f"about {expected:.0f} steps of {self._plan.network} fit into this budget, and a useful model takes "
-                f"{ENOUGH} or more. Try --budget {minutes}m, a smaller --input, or another --network.")  # fmt: skip
+                f"at least {ENOUGH}. Try --budget {minutes}m, a smaller --input, or another --network.")  # fmt: skip
