@@ -24,9 +24,13 @@ NAMES = ("nose", "left_ear", "right_ear", "tail")
 TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0, 40.0), Headings(0.0, 0.05, 150.0, 150.0)
 MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
 MACHINE = MachineFingerprint(2, "cpu", "a processor", 0.5)
-# said where a plan is made ready, which takes a GPU, a model or folds
+# said where a plan is made ready, which takes a GPU, a model or folds; and by a training
 ELSEWHERE = ("goes on from the model hare-1", "measured here: of 8, 16, 32 the largest whose steps are hardly slower",
-             "an equal share for each of 5 folds and the final model")  # fmt: skip
+             "an equal share for each of 5 folds and the final model",
+             "about 25 steps of fastpose fit into this budget, and a useful model takes at least 100. "
+             "Try --budget 12m, a smaller --input, or another --network.",
+             "the locator misses the animal by 80 px in the validation frames: crops will often show something else. "
+             "Train longer, or set locator_share to more.")  # fmt: skip
 # what models keep that were trained before it was worded anew
 EARLIER = ("the body points up, and down, in at least 15% of the frames: a view from above",)
 
@@ -89,7 +93,17 @@ def test_the_translation_has_the_same_values(english):
 
 
 def test_what_is_said_elsewhere_is_said_there():
-    source = "".join((ROOT / "krolik" / p).read_text("utf-8") for p in (
-        "engines/native.py", "training/batch_size.py", "actions/folding.py"))  # fmt: skip
-    assert all(part in source for part in ("goes on from the model {", "measured here: of {",
-               "the largest whose steps are hardly slower", "an equal share for each of {"))  # fmt: skip
+    files = (
+        "engines/native.py",
+        "training/batch_size.py",
+        "training/pace.py",
+        "actions/folding.py",
+        "actions/training.py",
+    )
+    source = re.sub(r'"\s*f?"', "", "".join((ROOT / "krolik" / p).read_text("utf-8") for p in files))
+    assert all(part in source for part in (
+        "goes on from the model {", "measured here: of {", "the largest whose steps are hardly slower",
+        "an equal share for each of {", "fit into this budget, and a useful model takes at least {",
+        "m, a smaller --input, or another --network.", "the locator misses the animal by {",
+        "px in the validation frames: crops will often show something else. ",
+        "Train longer, or set locator_share to more."))  # fmt: skip

@@ -1,6 +1,7 @@
-// Sentences that the program says in English (why a plan is as it is, what is to be mended in the labels), in the page's
-// language. They are kept with models as they were said, so they are recognised by their wording: each entry is an English
-// sentence with {placeholders}, and the same in the other language. What no entry fits stays English.
+// Sentences that the program says in English (why a plan is as it is, what is to be mended in the labels, what a training
+// notes), in the page's language. They are kept with models as they were said, so they are recognised by their wording:
+// each entry is an English sentence with {placeholders}, and the same in the other language. What no entry fits stays
+// English.
 import ru from "../locales/sentences.ru.json";
 import { language } from "./i18n.svelte";
 
@@ -17,4 +18,16 @@ export function translated(sentence: string): string {
     if (found) return to.replace(/\{(\w+)\}/g, (whole, name: string) => found.groups?.[name] ?? whole);
   }
   return sentence;
+}
+
+/** What a training notes: a sentence, or what is to be mended in the labels and how. */
+export function translatedNote(note: string): string {
+  const whole = translated(note);
+  if (whole !== note) return whole;
+  for (let at = note.indexOf(". "); at >= 0; at = note.indexOf(". ", at + 1)) {
+    const halves = [note.slice(0, at), note.slice(at + 2)];
+    const both = halves.map(translated);
+    if (both.every((half, i) => half !== halves[i])) return both.join(". ");
+  }
+  return note;
 }
