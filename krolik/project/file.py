@@ -7,6 +7,7 @@ that has been committed survives a power cut (synchronous=FULL).
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sqlite3
@@ -14,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from krolik.errors import Conflict, InvalidProject, InvalidSetting, KrolikError, NotFound, StorageError
@@ -26,6 +27,8 @@ SUFFIX = ".krolik"
 APPLICATION_ID = 0x4B524F4C  # "KROL"
 WAIT_SECONDS = 20.0
 LEAST_FREE_BYTES = 1 << 20
+LOG_BYTES = 64 << 20  # that SQLite's log may keep when it is not needed
+SHRUNK_PAGES = 500  # that are given back at a time
 CHECKED_BYTES = 64 << 20  # larger files are checked whole only when asked: `krolik info --check`
 
 
@@ -150,9 +153,20 @@ class ProjectFile:
         self.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", name, value)
 
     def shrink(self) -> None:
-        """Gives the space of what was deleted back to the disk."""
-        with self._lock, _translated(self.path):
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+        """Gives the space of what was deleted back to the disk, bit by bit, so that nobody waits long to write.
+
+        What cannot be given back now, as the disk is full or others are writing, is used again.
+        """
+        free, before = self._free_pages(), math.inf
+        with suppress(StorageError, Conflict):
+            while 0 < free < before:
+                with self._lock, _translated(self.path):
+                    # as a script, since `execute` stops after the first page
+                    self._connection.executescript(f"PRAGMA incremental_vacuum({SHRUNK_PAGES})")
+                free, before = self._free_pages(), free
+
+    def _free_pages(self) -> int:
+        return self.rows("PRAGMA freelist_count")[0][0]
 
     def check(self) -> None:
         """Reads every page and index. Raises InvalidProject."""
@@ -207,6 +221,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # must come before everything else
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
 

@@ -125,6 +125,23 @@ def test_a_checkpoint_larger_than_a_value_may_be(project, monkeypatch):
     assert runs.checkpoint(project, run) is None
 
 
+def test_space_is_given_back(project):
+    run = runs.start(project, "train", {})
+    runs.save_checkpoint(project, run, bytes(20 << 20))
+    runs.finish(project, run, "done")
+    with ProjectFile.open(project.path) as other, other.write():
+        labels.load(other)
+        runs.start(other, "train", {})
+        before = project.path.stat().st_size
+        project._connection.execute("PRAGMA busy_timeout = 50")
+        project.shrink()  # not while others write, and that is no error
+        assert project.path.stat().st_size >= before
+    project.shrink()
+    assert project.rows("PRAGMA freelist_count") == [(0,)]
+    assert project.rows("PRAGMA page_count")[0][0] * 4096 < 1 << 20
+    project.check()
+
+
 def test_nested_writes_are_one(project):
     with pytest.raises(RuntimeError):
         with project.write():
