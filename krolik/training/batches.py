@@ -167,7 +167,7 @@ def plain_batches(items: Sequence[Item], images: ImageCache, batch_size: int) ->
 
 def collate(seen: Sequence[tuple[np.ndarray, Item]], animals: int = 1) -> Batch:
     """Pictures and their points as one batch; frames with fewer animals are filled up, to `animals` at least."""
-    animals = max(animals, *(len(item.points) for _, item in seen))
+    animals = max(1, animals, *(len(item.points) for _, item in seen))
     keypoints = seen[0][1].states.shape[1]
     points = np.full((len(seen), animals, keypoints, 2), np.nan, np.float32)
     # a filled-up animal is absent, not unknown: the frame's other places are background all the same
