@@ -2,7 +2,7 @@
 
     python benchmarks/gpu.py [--networks unet mobilenetv2 resnet50] [--batches 8 16 32 64] [--side 192] [--device cuda]
 
-A step is what `training/loop.py` does: pictures to the device, forwards, loss, backwards, the gradients' norm, AdamW,
+A step is what `training/learner.py` does: pictures to the device, forwards, loss, backwards, the gradients' norm, AdamW,
 the average of the weights; beside it the same step recorded as a CUDA graph, which shows how much of it is waiting for
 commands. Made-up pictures; the mean of 30 steps after 5.
 """
