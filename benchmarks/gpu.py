@@ -2,9 +2,8 @@
 
     python benchmarks/gpu.py [--networks unet mobilenetv2 resnet50] [--batches 8 16 32 64] [--side 192] [--device cuda]
 
-A step is what `training/learner.py` does: pictures to the device, forwards, loss, backwards, the gradients' norm, AdamW,
-the average of the weights; beside it the same step recorded as a CUDA graph, which shows how much of it is waiting for
-commands. Made-up pictures; the mean of 30 steps after 5.
+A step is the one of `training/learner.py`, recorded as a CUDA graph as in a training, and with its commands given one
+by one, which shows how much of it is waiting for them. Made-up pictures; the mean of 30 steps after 10.
 """
 
 from __future__ import annotations
@@ -12,85 +11,47 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from krolik.networks import build, entry
-from krolik.networks.network import NetworkSpec, Truth
+from krolik.networks import build
+from krolik.networks.network import NetworkSpec
 from krolik.poses import FrameKey, State
 from krolik.process import prepare
+from krolik.training import recording
 from krolik.training.augmentation import AugmentationRanges
-from krolik.training.batches import Batches, Item
+from krolik.training.batches import Batch, Batches, Item
+from krolik.training.fingerprint import DataFingerprint, Headings
+from krolik.training.learner import Learner
+from krolik.training.machine import measure_machine
+from krolik.training.plan import Settings, decide
 from krolik.training.training_set import ImageCache
 from krolik.views import View
 
-KEYPOINTS, STEPS = 8, 30
+KEYPOINTS, STEPS, FIRST = 8, 30, 10
+NEVER = 10**9
+TURNS = Headings(0.2, 0.5, 20.0, 20.0)
+DATA = DataFingerprint(100, ((640, 480),), 1, 150.0, 130.0, 0.3, TURNS, 0.0, 0, (100,) * KEYPOINTS)
 
 
-class Training:
-    """A network, its optimizer and a batch on the device."""
-
-    def __init__(self, name: str, side: int, batch: int, bf16: bool, device: str, graphed: bool = False):
-        self.network = build(NetworkSpec(name, KEYPOINTS, (side, side), 5.0, entry(name).width))
-        self.network.module.to(device, memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
-        rate = torch.tensor(1e-3, device=device) if graphed else 1e-3
-        self.optimizer = torch.optim.AdamW(self.network.module.parameters(), lr=rate, fused=True, capturable=graphed)
-        self.average = {k: v.detach().clone() for k, v in self.network.module.state_dict().items()}
-        self.follow, self.bf16, self.device = get_ema_multi_avg_fn(0.99), bf16, device
-        rng = np.random.default_rng(0)
-        images = rng.integers(0, 255, (batch, side, side, 3), np.uint8)
-        points = rng.uniform(0, side, (batch, 1, KEYPOINTS, 2)).astype(np.float32)
-        self.host = [torch.from_numpy(a) for a in (images, points, np.full(points.shape[:3], State.VISIBLE, np.int8))]
-        self.batch = [tensor.to(device) for tensor in self.host]
-
-    def upload(self) -> None:
-        for there, here in zip(self.batch, self.host):
-            there.copy_(here, non_blocking=True)
-
-    def compute(self) -> torch.Tensor:
-        images, points, states = self.batch
-        self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-            outputs = self.network.outputs(images)
-        loss = self.network.loss(outputs, Truth(points, states)).mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), 5.0)
-        self.optimizer.step()
-        now = self.network.module.state_dict()
-        moving = [name for name, value in now.items() if value.is_floating_point()]
-        with torch.no_grad():
-            self.follow([self.average[n] for n in moving], [now[n] for n in moving], 1)
-        return loss.detach()
-
-    def step(self) -> None:
-        self.upload()
-        float(self.compute())
-
-    def graph(self) -> Callable[[], None]:
-        """The same step, its commands recorded once."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(4):
-                self.compute()
-        torch.cuda.current_stream().wait_stream(stream)
-        self.host = [tensor.pin_memory() for tensor in self.host]
-        recorded = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(recorded):
-            loss = self.compute()
-
-        def replay() -> None:
-            self.upload()
-            recorded.replay()
-            float(loss)
-
-        return replay
+def step_of(name: str, side: int, batch: int, bf16: bool, device: str) -> Callable[[], object]:
+    """A step of training on made-up pictures."""
+    precision = "bfloat16" if bf16 else "float32"
+    settings = Settings(name, pipeline="whole", input_px=side, batch_size=batch, overrides={"precision": precision})
+    plan = replace(decide(DATA, measure_machine(), settings), device=device)
+    learner = Learner(build(NetworkSpec(name, KEYPOINTS, (side, side), plan.sigma_px, plan.width)), plan)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (batch, side, side, 3), np.uint8)
+    points = rng.uniform(0, side, (batch, 1, KEYPOINTS, 2)).astype(np.float32)
+    made = Batch(images, points, np.full(points.shape[:3], State.VISIBLE, np.int8), [])
+    return lambda: learner.step(made, 100, 1.0)
 
 
-def milliseconds(step: Callable[[], None]) -> float:
-    for _ in range(5):
+def milliseconds(step: Callable[[], object]) -> float:
+    for _ in range(FIRST):
         step()
     started = time.perf_counter()
     for _ in range(STEPS):
@@ -131,11 +92,11 @@ def main() -> None:
         for batch in arguments.batches:
             for bf16 in (False, True):
                 wanted = name, arguments.side, batch, bf16, arguments.device
-                plain = milliseconds(Training(*wanted).step)
-                said = f"{name} batch {batch} {'bfloat16' if bf16 else 'float32'}: {plain:.1f} ms a step"
+                said = f"{name} batch {batch} {'bfloat16' if bf16 else 'float32'}: "
                 if cuda:
-                    said += f", as a graph {milliseconds(Training(*wanted, graphed=True).graph()):.1f} ms"
-                print(said, flush=True)
+                    said += f"recorded {milliseconds(step_of(*wanted)):.1f} ms a step, one by one "
+                with patch.object(recording, "PLAIN", NEVER):
+                    print(f"{said}{milliseconds(step_of(*wanted)):.1f} ms", flush=True)
 
 
 if __name__ == "__main__":
