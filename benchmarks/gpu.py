@@ -25,10 +25,10 @@ from krolik.training import recording
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batch, Batches, Item
 from krolik.training.fingerprint import DataFingerprint, Headings
+from krolik.training.image_cache import ImageCache
 from krolik.training.learner import Learner
 from krolik.training.machine import measure_machine
 from krolik.training.plan import Settings, decide
-from krolik.training.training_set import ImageCache
 from krolik.views import View
 
 KEYPOINTS, STEPS, FIRST = 8, 30, 10

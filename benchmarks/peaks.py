@@ -108,7 +108,8 @@ def trained(
     opened: api.Project, keys: Sequence[FrameKey], budget: Budget, seed: int
 ) -> tuple[Network, Plan, list[Item]]:
     """A network that learnt these frames, its plan, and what it learnt from."""
-    data = training_set(opened.file, seen(opened, keys), validation_keys(keys))
+    found = seen(opened, keys)
+    data = training_set(opened.file, found, validation_keys(found))
     plan, fingerprint = native.plan_training(data, Settings(pretrained="none", budget=budget, seed=seed))
     model = native.train(native.Training(data, plan, fingerprint, time.monotonic()), Silent())
     stage, items = model.stages[native.POSE], of_view(data.train, plan)

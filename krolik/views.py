@@ -72,6 +72,25 @@ class View:
         """How often a frame can be halved before it has fewer pixels than the view shows of it."""
         return max(0, math.floor(math.log2(1 / self.scale))) if self.scale > 0 else 0
 
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of the frame pixels that `warp` looks at, in whole blocks of 2**halvings.
+
+        It may reach beyond the frame.
+        """
+        right, bottom = self.size[0] - 1, self.size[1] - 1
+        corners = self.inverse(np.array([(0, 0), (right, 0), (0, bottom), (right, bottom)], float))
+        block = 2**self.halvings
+        blocks = (corners + 0.5) / block - 0.5
+        # bilinear: each place between two pixels, and OpenCV rounds places to a 32nd of a pixel
+        first = np.floor(blocks.min(axis=0) - 1 / 16).astype(int) * block
+        end = (np.floor(blocks.max(axis=0) + 1 / 16).astype(int) + 2) * block
+        return int(first[0]), int(first[1]), int(end[0]), int(end[1])
+
+    def within(self, left: int, top: int) -> View:
+        """The same view of a picture that begins at pixel (left, top) of the frame."""
+        return View(np.column_stack([self.matrix[:, :2], self.apply(np.array([left, top], float))]), self.size)
+
     def warp(self, image: np.ndarray, border: int | tuple[int, int, int] = 0, halvings: int = 0) -> np.ndarray:
         """The window's pixels: (H, W[, C]) uint8 in, (h, w[, C]) uint8 out, outside filled with `border`.
 

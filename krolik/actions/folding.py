@@ -60,7 +60,7 @@ def train_fold(
     fold = fold_of(ready.trainable, folds)
     learnt = [s for s, f in zip(ready.trainable, fold) if f != number]
     held_out = [s for s, f in zip(ready.trainable, fold) if f == number]
-    data = training_set(file, learnt, validation_keys([s.key for s in learnt]))
+    data = training_set(file, learnt, validation_keys(learnt))
     events.title = f"fold {number + 1} of {folds}"  # pyright: ignore[reportAttributeAccessIssue]
     trained = native.train(
         native.Training(data, ready.plan, ready.fingerprint, started, checkpoint, ready.origin), events

@@ -57,7 +57,7 @@ def prepare(file: ProjectFile, settings: Settings, split_name: str, reporter: Re
     parts = split_parts(file, split_name, "plan")
     keep_pixels(file, reporter)
     trainable = samples(file, parts, TRAIN)
-    validating = validation_keys([s.key for s in trainable])
+    validating = validation_keys(trainable)
     data = training_set(file, trainable, validating)
     origin = find_origin(file, settings.pretrained)
     plan, fingerprint = native.plan_training(data, settings, origin)

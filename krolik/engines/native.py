@@ -32,11 +32,12 @@ from krolik.training.budget import Budget, Clock
 from krolik.training.calibrating import calibrate
 from krolik.training.checkpoint import Checkpoint, under
 from krolik.training.fingerprint import measure_data
+from krolik.training.image_cache import ImageCache
 from krolik.training.loop import Events, Fitted, Stage, fit
 from krolik.training.machine import measure_machine
 from krolik.training.plan import LOCATOR_SHARE, Plan, Settings, decide, worth_a_body
 from krolik.training.several import check_devices, fit_together
-from krolik.training.training_set import ImageCache, Sample, TrainingSet
+from krolik.training.training_set import Sample, TrainingSet
 from krolik.training.transfer import Origin, transfer
 
 FINISH_SECONDS = 3.0  # for the export and the last evaluation, within the budget
@@ -148,11 +149,10 @@ def train(training: Training, events: Events) -> TrainedModel:
     torch.set_num_threads(plan.threads)
     if plan.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    images = ImageCache(data.load)
+    batches, validation = _prepared(data, plan)
     stages: dict[str, TrainedStage] = {}
     calibration: Calibration | None = None
-    names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
-    for name in names:
+    for name in batches:
         torch.manual_seed(plan.seed)
         network = _network(name, data, plan, training.origin)
         done = None if resume is None else under(f"done-{name}", resume.tensors)
@@ -164,14 +164,14 @@ def train(training: Training, events: Events) -> TrainedModel:
         clock = Clock(_stage_budget(name, plan, started, own), own.seconds if own else 0.0, own.steps if own else 0)
         earlier = time.monotonic() - started - clock.seconds
         keep = {f"done-{n}/{k}": v for n, s in stages.items() for k, v in s.fitted.weights.items()}
-        stage = Stage(name, network, _batches(name, data, images, plan), _items(name, data.validation, plan))
+        stage = Stage(name, network, batches[name], validation[name])
         with steady_arithmetic(plan.device):
             train_stage = fit_together if name == POSE and plan.devices > 1 else fit
             fitted = train_stage(stage, plan, clock, _Keeping(events, keep, earlier), own)
         network.module.load_state_dict(fitted.weights)
         if name == POSE:
-            items = _items(name, data.validation, plan)
-            calibration = calibrate(network, items, images, plan.augmentation, plan.within_px, plan.seed)
+            images = batches[name].images
+            calibration = calibrate(network, validation[name], images, plan.augmentation, plan.within_px, plan.seed)
         stages[name] = _finished(network, fitted)
     statistics = {
         "seconds": time.monotonic() - started,
@@ -264,6 +264,17 @@ def _items(name: str, samples: Sequence[Sample], plan: Plan) -> list[Item]:
     if plan.pipeline == "crop":
         return batching.crop_items(samples, plan.input_size, plan.scale)
     return batching.whole_frame_items(samples, plan.input_size)
+
+
+def _prepared(data: TrainingSet, plan: Plan) -> tuple[dict[str, Batches], dict[str, list[Item]]]:
+    """Each stage's batches and validation items, in order. A frame that one needs is kept for all: decoded once."""
+    images = ImageCache(data.load)
+    names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
+    batches = {name: _batches(name, data, images, plan) for name in names}
+    validation = {name: _items(name, data.validation, plan) for name in names}
+    for name, items in validation.items():
+        batching.expect(items, images, batches[name].ranges)
+    return batches, validation
 
 
 def _batches(name: str, data: TrainingSet, images: ImageCache, plan: Plan) -> Batches:

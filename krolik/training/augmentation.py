@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from krolik.training.image_cache import Part
 from krolik.views import View
 
 
@@ -33,6 +35,23 @@ def random_view(base: View, ranges: AugmentationRanges, rng: np.random.Generator
     rotation = float(rng.uniform(-ranges.rotation_deg, ranges.rotation_deg))
     mirror = bool(ranges.mirror and rng.random() < 0.5)
     return View.crop((middle[0], middle[1]), base.size, scale, rotation, mirror).after(base), mirror
+
+
+def reach(base: View, ranges: AugmentationRanges) -> list[Part]:
+    """What strayed versions of `base` may see of a frame, at each size that they see it at."""
+    width, height = base.size
+    low, high = min(1.0, ranges.scale[0]), max(1.0, ranges.scale[1])
+    most, fewest = (View.crop((0, 0), base.size, base.scale * factor).halvings for factor in (low, high))
+    middle = base.inverse((np.array(base.size, float) - 1) / 2)
+    # however far it turns, it stays in the circle around its corners
+    radius = (math.hypot(width, height) / 2 / low + ranges.shift * math.hypot(width, height)) / base.scale
+    parts = []
+    for halvings in range(fewest, most + 1):
+        block = 2**halvings
+        first = np.floor((middle - radius) / block).astype(int) - 2
+        end = np.ceil((middle + radius) / block).astype(int) + 3
+        parts.append(Part((*(first * block).tolist(), *(end * block).tolist()), halvings))
+    return parts
 
 
 def random_light(image: np.ndarray, ranges: AugmentationRanges, rng: np.random.Generator) -> np.ndarray:

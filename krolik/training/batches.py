@@ -13,8 +13,9 @@ from functools import lru_cache
 import numpy as np
 
 from krolik.poses import FrameKey, State
-from krolik.training.augmentation import AugmentationRanges, random_light, random_view
-from krolik.training.training_set import ImageCache, Sample
+from krolik.training.augmentation import AugmentationRanges, random_light, random_view, reach
+from krolik.training.image_cache import ImageCache
+from krolik.training.training_set import Sample
 from krolik.views import View
 
 AHEAD = 3
@@ -110,6 +111,7 @@ class Batches:
     ):
         self.items, self.images, self.ranges, self.mirrored = items, images, ranges, mirrored
         self.batch_size, self.seed = batch_size, seed
+        expect(items, images, ranges)
         self._animals = max(len(item.points) for item in items)
         self._order = lru_cache(maxsize=4)(self._shuffled)  # the threads that prepare are at most an epoch or two apart
 
@@ -156,6 +158,12 @@ class Batches:
                 for future in waiting:
                     future.cancel()
                 cv2.setNumThreads(threads)
+
+
+def expect(items: Sequence[Item], images: ImageCache, ranges: AugmentationRanges) -> None:
+    """Tells the cache what augmented, or plain, views of the items will need."""
+    for item in {id(item): item for item in items}.values():
+        images.expect(item.key, reach(item.view, ranges))
 
 
 def plain_batches(items: Sequence[Item], images: ImageCache, batch_size: int) -> Iterator[tuple[Batch, Sequence[Item]]]:

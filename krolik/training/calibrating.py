@@ -17,7 +17,7 @@ from krolik.networks.network import Network
 from krolik.poses import State
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, Item
-from krolik.training.training_set import ImageCache
+from krolik.training.image_cache import ImageCache
 
 POINTS = 600  # enough for a curve of two parameters
 MOST_VIEWS = 16

@@ -29,11 +29,11 @@ from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, Item
 from krolik.training.budget import Budget, Clock
 from krolik.training.checkpoint import Checkpoint
+from krolik.training.image_cache import ImageCache
 from krolik.training.loop import Events, Fitted, Progress, Stage, fit
 from krolik.training.machine import core_count
 from krolik.training.plan import Plan
 from krolik.training.team import Together
-from krolik.training.training_set import ImageCache
 
 LISTEN_SECONDS = 0.2
 

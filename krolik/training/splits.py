@@ -8,11 +8,13 @@ from pathlib import Path
 
 from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey, LabeledFrame
+from krolik.training.training_set import Sample
 
 TRAIN, TEST = "train", "test"
 RULES = "every:N, blocks[:FRACTION], random[:FRACTION[:SEED]], by-video[:NAME,...], file:PATH"
 EMBARGO = 0.02  # of the frames, left out of training beside a block of test frames, because neighbours look alike
 VALIDATION_EVERY = 10
+MOST_VALIDATING = 64  # animals
 
 
 def assign(rule: str, frames: Sequence[LabeledFrame], video_names: Mapping[str, str]) -> dict[FrameKey, str]:
@@ -109,10 +111,16 @@ def _from_file(argument: str, frames: Sequence[LabeledFrame], names: Mapping[str
     return {f.key: TEST if f.key in tested else TRAIN for f in frames}
 
 
-def validation_keys(train: Sequence[FrameKey]) -> set[FrameKey]:
-    """A tenth of the training frames, evenly taken, to choose the best weights by; none of fewer than four."""
-    if len(train) < 4:
+def validation_keys(train: Sequence[Sample]) -> set[FrameKey]:
+    """A tenth of the training frames, evenly taken, to choose the best weights by; none of fewer than four.
+
+    Not more than so many animals: they are looked at 25 times, and what more of them could tell is better learnt from.
+    """
+    keys = [sample.key for sample in train]
+    if len(keys) < 4:
         return set()
-    if len(train) < VALIDATION_EVERY:
-        return {train[len(train) // 2]}
-    return set(train[VALIDATION_EVERY // 2 :: VALIDATION_EVERY])
+    if len(keys) < VALIDATION_EVERY:
+        return {keys[len(keys) // 2]}
+    animals = sum(len(sample.points) for sample in train)
+    every = max(VALIDATION_EVERY, round(animals / MOST_VALIDATING))
+    return set(keys[every // 2 :: every])

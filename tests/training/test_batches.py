@@ -12,7 +12,8 @@ from krolik.training.batches import (
     locator_items,
     whole_frame_items,
 )
-from krolik.training.training_set import ImageCache, Sample
+from krolik.training.image_cache import ImageCache
+from krolik.training.training_set import Sample
 from krolik.views import View
 
 SIZE = (200, 150)
@@ -92,37 +93,6 @@ def test_padding_is_absent_unless_unknown():
     half = Item(FrameKey("v", 2), view, np.ones((1, 2, 2), np.float32), np.array([[3, 0]], np.int8))
     batch = collate([(np.zeros((64, 64, 3), np.uint8), item) for item in (full, empty, half)])
     assert batch.states.tolist() == [[[3, 0], [3, 3]], [[1, 1], [1, 1]], [[3, 0], [1, 0]]]
-
-
-def test_cache_keeps_within_its_limit():
-    asked = []
-
-    def load(key):
-        asked.append(key)
-        return np.zeros(100, np.uint8)
-
-    cache = ImageCache(load, limit=250)
-    for i in (0, 1, 0, 2, 0, 1):
-        cache(FrameKey("v", i))
-    assert [k.index for k in asked] == [0, 1, 2, 1]
-
-
-def test_cache_keeps_frames_as_they_are_seen(rng):
-    """A frame that is seen small is kept small, and a smaller one is made of that without loading it again."""
-    asked, image = [], rng.integers(0, 256, (64, 64, 3), np.uint8)
-
-    def load(key):
-        asked.append(key)
-        return image
-
-    cache, key = ImageCache(load, limit=3 * 16 * 16 + 3 * 8 * 8), FrameKey("v", 0)
-    for scale in (0.25, 0.125, 0.25, 0.2):
-        view = View.crop((30, 30), (16, 16), scale, 20)
-        np.testing.assert_array_equal(cache.warp(key, view, 7), view.warp(image, 7))
-    assert len(asked) == 1
-    view = View.crop((30, 30), (16, 16), 0.6)
-    np.testing.assert_array_equal(cache.warp(key, view), view.warp(image))
-    assert len(asked) == 2
 
 
 def test_located_points_are_those_of_the_view_without_what_has_no_place(rng):

@@ -15,8 +15,8 @@ from krolik.training import recording
 from krolik.training.batch_size import SIZES
 from krolik.training.batches import plain_batches, whole_frame_items
 from krolik.training.budget import Budget
+from krolik.training.image_cache import ImageCache
 from krolik.training.plan import Settings
-from krolik.training.training_set import ImageCache
 from tests.training.test_loop import DATA, Watching, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

@@ -21,8 +21,8 @@ from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, whole_frame_items
 from krolik.training.budget import Budget
 from krolik.training.checkpoint import Checkpoint
+from krolik.training.image_cache import ImageCache
 from krolik.training.plan import Settings
-from krolik.training.training_set import ImageCache
 from tests.training.test_loop import DATA, Watching
 
 pytest.importorskip("lightning_fabric")

@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 
 from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey, LabeledFrame
 from krolik.training.splits import TEST, assign, validation_keys
+from krolik.training.training_set import Sample
 
 FRAMES = [LabeledFrame(FrameKey(v, i), (), f"img{i:03d}.png") for v in ("v1", "v2") for i in range(20)]
 NAMES = {"v1": "a.mp4", "v2": "b.mp4"}
@@ -60,8 +62,14 @@ def test_nothing_to_split_or_train():
         assign("by-video", FRAMES[:20], NAMES)
 
 
-def test_validation_is_a_tenth():
-    keys = [f.key for f in FRAMES]
-    assert validation_keys(keys[:3]) == set()
-    assert len(validation_keys(keys[:8])) == 1
-    assert validation_keys(keys) == {keys[5], keys[15], keys[25], keys[35]}
+def learnt(frames: int, animals: int = 1) -> list[Sample]:
+    nothing = np.zeros((animals, 2, 2), np.float32), np.zeros((animals, 2), np.int8)
+    return [Sample(FrameKey("v", i), (9, 9), *nothing) for i in range(frames)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "animals", "validating"),
+    [(3, 1, []), (8, 1, [4]), (40, 1, [5, 15, 25, 35]), (200, 2, range(5, 200, 10)), (640, 2, range(10, 640, 20))],
+)
+def test_validation_is_a_tenth_of_few_frames_and_less_of_many(frames, animals, validating):
+    assert validation_keys(learnt(frames, animals)) == {FrameKey("v", i) for i in validating}
