@@ -8,7 +8,7 @@ from krolik import defaults
 from krolik.actions.labelling import keep_pixels
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples, training_set
-from krolik.actions.splitting import split_parts
+from krolik.actions.splitting import chosen_split, split_parts
 from krolik.actions.transferring import find_origin
 from krolik.engines import native
 from krolik.errors import InvalidSetting
@@ -52,8 +52,9 @@ def wishes(
         raise InvalidSetting(f"no such setting ({error})", "train") from error
 
 
-def prepare(file: ProjectFile, settings: Settings, split_name: str, reporter: Reporter) -> Preparation:
-    """Raises InvalidLabels, InvalidSetting, NotFound."""
+def prepare(file: ProjectFile, settings: Settings, split_name: str | None, reporter: Reporter) -> Preparation:
+    """split_name: None for the split that was made last. Raises InvalidLabels, InvalidSetting, NotFound."""
+    split_name = split_name or chosen_split(file)
     parts = split_parts(file, split_name, "plan")
     keep_pixels(file, reporter)
     trainable = samples(file, parts, TRAIN)

@@ -31,7 +31,7 @@ LOST = 0.25  # of a crop's side: so far off the middle, a part of the animal is 
 
 
 def train(
-    file: ProjectFile, settings: Settings, split_name: str, name: str | None, folds: int, reporter: Reporter
+    file: ProjectFile, settings: Settings, split_name: str | None, name: str | None, folds: int, reporter: Reporter
 ) -> ModelRecord:
     """Trains a model and keeps it in the project; with `folds`, cross-validates first.
 
@@ -45,7 +45,7 @@ def train(
     for finding in ready.findings:
         reporter.note(f"{finding.what}. {finding.fix}")
     run = runs.start(file, "train", {
-        "plan": ready.plan.to_json(), "fingerprint": ready.fingerprint, "split": split_name, "name": name,
+        "plan": ready.plan.to_json(), "fingerprint": ready.fingerprint, "split": ready.split, "name": name,
         "train": [list(s.key) for s in ready.trainable], "validation": [list(k) for k in sorted(ready.validating)],
         "labels": labels_hash(labels.load(file), [s.key for s in ready.trainable]),
         "findings": [f.to_json() for f in ready.findings], "origin": settings.pretrained if ready.origin else None,

@@ -190,7 +190,7 @@ class Project:
 
     def plan(
         self,
-        split: str = defaults.SPLIT,
+        split: str | None = None,
         network: str = defaults.NETWORK,
         budget: str = defaults.BUDGET,
         seed: int = defaults.SEED,
@@ -208,7 +208,7 @@ class Project:
 
     def train(
         self,
-        split: str = defaults.SPLIT,
+        split: str | None = None,
         network: str = defaults.NETWORK,
         budget: str = defaults.BUDGET,
         seed: int = defaults.SEED,
@@ -219,6 +219,9 @@ class Project:
         **settings: object,
     ) -> ModelRecord:
         """Trains a model on the training frames of a split and keeps it in the project.
+
+        split: a kept split, a rule (see `split`), or "none" for all frames; default: the one that `split` made last,
+        every:5 if there is none.
 
         budget: wall time ("90s", "5m") or steps ("2000steps", which repeats exactly with the same seed).
         folds: cross-validate first, so that every training frame is tested once by a model that never saw it; the

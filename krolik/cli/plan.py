@@ -14,7 +14,10 @@ from krolik.errors import InvalidSetting
 from krolik.networks import NETWORKS
 
 # the options that plan and train share
-Split = Annotated[str, typer.Option(help="A kept split or a rule; none trains on all frames.")]
+Split = Annotated[
+    str | None,
+    typer.Option(help="A kept split or a rule; none trains on all frames. Default: the split made last, or every:5."),
+]
 Network = Annotated[str, typer.Option(help=f"auto (the planner chooses), {', '.join(NETWORKS)}.")]
 Budget = Annotated[str, typer.Option(help="Wall time (90s, 5m, 1h) or steps (2000steps).")]
 Seed = Annotated[int, typer.Option(help="Makes a run repeatable.")]
@@ -34,7 +37,7 @@ Overrides = Annotated[
 
 def plan(
     project: Annotated[Path, PROJECT],
-    split: Split = defaults.SPLIT,
+    split: Split = None,
     network: Network = defaults.NETWORK,
     budget: Budget = defaults.BUDGET,
     seed: Seed = defaults.SEED,

@@ -17,7 +17,7 @@ def split(
     ] = defaults.SPLIT,
     name: Annotated[str | None, typer.Option(help="The split's name. Default: the rule.")] = None,
 ) -> None:
-    """Divide the labelled frames into those that train and those that test."""
+    """Divide the labelled frames into those that train and those that test; trainings then take this split."""
     with api.open(project) as opened:
         parts = Counter(opened.split(rule, name).values())
     say(f"{name or rule}: {parts['train']} train, {parts['test']} test")

@@ -15,7 +15,7 @@ from krolik.errors import KrolikError
 
 def train(
     project: Annotated[Path, PROJECT],
-    split: options.Split = defaults.SPLIT,
+    split: options.Split = None,
     network: options.Network = defaults.NETWORK,
     budget: options.Budget = defaults.BUDGET,
     seed: options.Seed = defaults.SEED,

@@ -35,7 +35,7 @@ def train(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     document = job.document
     run = None if job.run is None else runs.get(file, job.run)
     if run is None:
-        split, name, folds = document.get("split", defaults.SPLIT), document.get("name"), document.get("folds", 0)
+        split, name, folds = document.get("split"), document.get("name"), document.get("folds", 0)
         model = training.train(file, wishes(**_settings(document)), split, name, folds, reporter)
     elif run.status == "done":  # it was interrupted after the training
         model = next(m for m in models.every(file) if m.run == run.id)
@@ -68,8 +68,7 @@ def _measured(file: ProjectFile, model: str, reporter: Reporter) -> float | None
 def plan(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     from krolik.actions.planning import prepare, wishes
 
-    split = job.document.get("split", defaults.SPLIT)
-    return prepare(file, wishes(**_settings(job.document)), split, reporter).to_json()
+    return prepare(file, wishes(**_settings(job.document)), job.document.get("split"), reporter).to_json()
 
 
 def evaluate(file: ProjectFile, job: Job, reporter: Reporter) -> dict:

@@ -156,7 +156,7 @@ class TrainMessage(Message):
     """What is wished of a training; what is left out is decided from the data. `set` names other fields of the plan."""
 
     budget: Annotated[str, Field(max_length=40)] = defaults.BUDGET
-    split: Annotated[str, Field(min_length=1, max_length=300)] = defaults.SPLIT
+    split: Annotated[str, Field(min_length=1, max_length=300)] | None = None
     network: Name = defaults.NETWORK
     seed: Annotated[int, Field(ge=0, lt=1 << 31)] = defaults.SEED
     name: Name | None = None

@@ -107,7 +107,8 @@ def near_duplicates(
     if not alike:
         return []
     return [Finding("near-duplicates", f"{len(alike)} of {len(tested)} test frames look like a training frame",
-                    "Their errors are too small to be true of other frames; split by blocks of time or by video.",
+                    "Their errors are too small to be true of other frames; "
+                    "split by blocks of time (--split blocks) or by video.",
                     alike)]  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Training on the generated rabbit: an honest accuracy, honest splits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,9 @@ from krolik.actions.reporter import Silent
 from krolik.actions.splitting import _late_part, split_parts
 from krolik.errors import Cancelled, InvalidSetting
 from krolik.poses import FrameKey, Instance, LabeledFrame
-from krolik.project import history, labels, models
-from krolik.project.edits import Change
+from krolik.project import history, labels, models, splits
+from krolik.project.edits import Change, document, frame_subject
+from krolik.project.splits import Split
 
 
 def test_a_short_training_finds_the_rabbit(labelled):
@@ -43,6 +46,19 @@ def test_test_frames_are_never_trained_on(labelled):
             project.evaluate(split="every:2")
 
 
+def test_the_split_that_was_made_last_is_taken(labelled):
+    """Until it is taken back; one that a training was told of is for that training."""
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        assert project.plan().split == "every:5"
+        project.split("blocks:0.4", "later")
+        assert project.plan("every:2").split == "every:2" and project.plan().split == "later"
+        assert len(project.plan().data.train) + len(project.plan().data.validation) == 8
+        for _ in range(2):  # every:2 was kept as well
+            project.undo()
+        assert project.plan().split == "every:5"
+
+
 def test_frames_labelled_later_train(labelled):
     before = split_parts(labelled, "every:5", "test")
     bones = labels.skeleton(labelled)
@@ -56,9 +72,25 @@ def test_frames_labelled_later_train(labelled):
 def test_late_frames_do_not_leak(labelled):
     """With blocks a late frame stays out; with by-video it goes where its video went."""
     video = labels.load(labelled).frames[0].key.video
-    assert _late_part(FrameKey(video, 1), "blocks:0.2", {}) is None
-    assert _late_part(FrameKey(video, 1), "by-video", {FrameKey(video, 0): "test"}) == "test"
-    assert _late_part(FrameKey("new", 1), "by-video", {FrameKey(video, 0): "test"}) == "train"
+    assert _late_part(FrameKey(video, 1), Split("blocks:0.2", {})) is None
+    assert _late_part(FrameKey(video, 1), Split("by-video", {FrameKey(video, 0): "test"})) == "test"
+    assert _late_part(FrameKey("new", 1), Split("by-video", {FrameKey(video, 0): "test"})) == "train"
+
+
+def test_what_a_rule_leaves_out_stays_out_whatever_the_split_is_called(labelled):
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        made = project.split("blocks:0.4", "later")
+        assert split_parts(project.file, "later", "test") == made and len(made) == 14  # of 15
+
+
+def test_a_split_of_the_first_versions_is_read(labelled):
+    parts = split_parts(labelled, "blocks:0.4", "test")
+    old = document({frame_subject(key): part for key, part in parts.items()})
+    kept = splits.set_split(labelled, "blocks:0.4", splits.load(labelled, "blocks:0.4"))
+    history.commit(labelled, Change((replace(kept, after=old),), "test", "an old file"))
+    assert splits.load(labelled, "blocks:0.4") == Split("blocks:0.4", parts)
+    assert split_parts(labelled, "blocks:0.4", "test") == parts
 
 
 def test_mobilenet_trains_from_nothing_and_from_weights(labelled, shared, monkeypatch):

@@ -21,7 +21,7 @@ def test_from_labels_to_results(krolik, trained, rabbit, tmp_path):
     done = krolik("import", labels, "--project", project)
     assert done.code == 0 and "Krolik JSON: 15 labelled frames from rabbit.mp4" in done.out
     assert "every:3: 10 train, 5 test" in krolik("split", project, "every:3").out
-    done = krolik("train", project, *QUICK, "--split", "every:3", "--json")
+    done = krolik("train", project, *QUICK, "--json")
     assert done.code == 0 and done.json["test"]["frames"] == 5
     assert done.json["statistics"]["stages"]["pose"]["steps"] == 30
     assert done.json["plan"]["reasons"]["pipeline"].startswith("set by you")

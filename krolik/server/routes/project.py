@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from krolik import jobs as control
 from krolik.actions import skeletons
+from krolik.actions.splitting import chosen_split
 from krolik.errors import KrolikError
 from krolik.project import history, jobs, labels, models, videos
 from krolik.project.history import Logged
@@ -46,6 +47,7 @@ def snapshot(opened: Project) -> dict:
         "undo": _logged(history.next_undo(file)), "redo": _logged(history.next_redo(file)),
         "models": len(models.every(file)), "event": event, "jobs": [job_json(j) for j in jobs.every(file, SHOWN_JOBS)],
         "predictions": len(newest_predictions(file)), "background": opened.drafts.on,
+        "split": chosen_split(file),
     }  # fmt: skip
 
 

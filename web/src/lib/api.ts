@@ -10,7 +10,7 @@ export interface Change { id: number; title: string; source: string; at: number;
 export interface Snapshot {
   id: string; name: string; path: string; read_only: boolean; revision: number; skeleton: Skeleton;
   next_keypoint: number; videos: Video[]; undo: Change | null; redo: Change | null; models: number;
-  predictions: number; background: boolean; event: number; jobs: Job[];
+  predictions: number; background: boolean; split: string; event: number; jobs: Job[];
 }
 /** [state] or [state, x, y]; state 1 absent, 2 occluded, 3 visible; pixels of the full frame. */
 export type Point = [number] | [number, number, number];
