@@ -120,7 +120,8 @@ def _predict_one(
                               (stop - i - 1) / max(speed, 1e-9))  # fmt: skip
 
     try:
-        for block in predict_blocks(model, video, first, stop, done) if first < stop else ():
+        before = predictions.block_at(file, run, settings["video"], first - 1) if first > start else None
+        for block in predict_blocks(model, video, first, stop, done, before) if first < stop else ():
             predictions.store(file, run, settings["video"], block)
             report.found += int((block.score >= defaults.THRESHOLD).any(axis=(1, 2)).sum())
             report.undecodable += [block.start + i for i, good in enumerate(block.decoded) if not good]

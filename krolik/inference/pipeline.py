@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from krolik.inference.ahead import ahead
+from krolik.inference.identity import continued
 from krolik.inference.model import PoseModel
 from krolik.inference.poser import Poser
 from krolik.poses import BLOCK, Predictions
@@ -19,13 +20,19 @@ AHEAD_BYTES = 64 << 20
 
 
 def predict_blocks(
-    model: PoseModel, video: Video, start: int, stop: int, done: Callable[[int], None]
+    model: PoseModel,
+    video: Video,
+    start: int,
+    stop: int,
+    done: Callable[[int], None],
+    before: Predictions | None = None,
 ) -> Iterator[Predictions]:
     """Predictions of frames start to stop - 1, in blocks that end at multiples of BLOCK.
 
     Where a block begins, the animals are looked for anew, so that blocks do not depend on each other: the same frame
-    gets the same prediction whether the run was interrupted between blocks or not. `done` is told the number of each
-    frame when it is finished.
+    gets the same prediction whether the run was interrupted between blocks or not. Who is who is taken from the block
+    that ends where the new one begins: `before`, for the first. `done` is told the number of each frame when it is
+    finished.
     """
     poser = Poser(model)
     width, height = video.size
@@ -41,7 +48,8 @@ def predict_blocks(
             poses.append(None if frame is None else poser(frame))
             done(i)
             if (i + 1) % BLOCK == 0 or i + 1 == stop:
-                yield _block(first, poses, model)
+                before = continued(_block(first, poses, model), before)
+                yield before
                 poses = []
     finally:
         frames.close()

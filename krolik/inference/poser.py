@@ -5,6 +5,8 @@ Legend: N animals, K keypoints.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from krolik.inference.model import PoseModel
@@ -33,6 +35,7 @@ class Poser:
 
     def reset(self) -> None:
         self._centres: list[np.ndarray | None] = [None] * max(1, self._about.animals)
+        self._last = list(self._centres)  # where each animal was when it was last seen
         self._frame = 0
 
     def __call__(self, frame: Frame) -> np.ndarray:
@@ -53,6 +56,7 @@ class Poser:
         doubt = missing or (len(poses) == 1 and _doubtful(poses[0]))
         if len(missing) == len(poses) or (doubt and self._frame % RETRY_FRAMES == 0):
             self._find(frame, poses, missing)
+        self._last = [last if now is None else now for now, last in zip(self._centres, self._last)]
         self._frame += 1
         nothing = np.full((len(self._about.skeleton), 3), np.nan, np.float32)
         nothing[:, 2] = 0.0
@@ -96,7 +100,7 @@ class Poser:
         return None if self._centres[animal] is None else pose
 
     def _drop_doubles(self, poses: list[np.ndarray | None]) -> None:
-        """Of two crops that show the same animal, the less sure one lets go."""
+        """Of two crops that show the same animal, the one that came to it from farther away lets go."""
         reach = 0.15 * self._about.input_size[0] / self._about.scale
         for a in range(len(poses)):
             for b in range(a):
@@ -104,8 +108,16 @@ class Poser:
                 if first is None or second is None:
                     continue
                 if np.nanmedian(np.linalg.norm(first[:, :2] - second[:, :2], axis=1)) < 0.3 * reach:
-                    loser = a if first[:, 2].mean() < second[:, 2].mean() else b
+                    loser = max(a, b, key=self._moved)
                     poses[loser] = self._centres[loser] = None
+
+    def _moved(self, animal: int) -> float:
+        """How far the animal's crop is from where the animal was last seen."""
+        return self._away(animal, self._centres[animal])
+
+    def _away(self, animal: int, centre: np.ndarray | None) -> float:
+        last = self._last[animal]
+        return math.inf if last is None or centre is None else float(np.linalg.norm(centre - last))
 
     def _find(self, frame: Frame, poses: list[np.ndarray | None], missing: list[int]) -> None:
         """Looks for missing animals on a thumbnail, away from those that are held."""
@@ -126,7 +138,8 @@ class Poser:
                 continue
             pose = self._crop(frame, centre)
             if _held(pose):  # of several animals, only those that are really there
-                animal = missing.pop(0)
+                animal = min(missing, key=lambda a: self._away(a, centre))
+                missing.remove(animal)
                 poses[animal], self._centres[animal] = pose, _centre(pose)
 
     def _surest(self, frame: Frame, places: list[tuple[np.ndarray, float]]) -> np.ndarray:

@@ -184,6 +184,35 @@ def test_several_animals_keep_their_places():
     assert (steps < 3).all()
 
 
+def apart(i: int) -> np.ndarray:
+    """Two animals that walk past each other."""
+    return picture((40 + i, 50), (150 - i, 120))
+
+
+def test_animals_that_were_lost_are_who_they_were():
+    poser = Poser(SpotModel(animals=2))  # pyright: ignore
+    before = poser(Frame(apart(0)))
+    poser(Frame(picture()))
+    after = poser(Frame(picture((44, 52), (146, 118))))
+    np.testing.assert_allclose(after[:, 0, :2], before[:, 0, :2], atol=8)
+    poser.model.locate = lambda image: SpotModel.locate(poser.model, image)[::-1]  # pyright: ignore
+    poser(Frame(picture()))
+    again = poser(Frame(picture((44, 52), (146, 118))))
+    np.testing.assert_allclose(again[:, 0, :2], before[:, 0, :2], atol=8)
+
+
+@pytest.mark.parametrize("jumped", [0, 1])
+def test_of_two_crops_on_one_animal_the_one_that_jumped_lets_go(jumped):
+    poser = Poser(SpotModel(animals=2))  # pyright: ignore
+    stays = 1 - jumped
+    poser._last[stays], poser._last[jumped] = np.array([100.0, 60.0]), np.array([70.0, 60.0])
+    poser._centres = [np.array([102.0, 60.0])] * 2
+    poses: list[np.ndarray | None] = [np.array([[109, 60, 0.9], [95, 60, 0.9]], np.float32) for _ in range(2)]
+    poser._drop_doubles(poses)
+    assert poses[jumped] is None and poser._centres[jumped] is None
+    assert poses[stays] is not None and poser._centres[stays] is not None
+
+
 def test_one_of_two_is_missing():
     poser = Poser(SpotModel(animals=2))  # pyright: ignore
     poses = poser(Frame(picture((60, 60))))
@@ -211,6 +240,25 @@ def test_going_on_gives_the_same(monkeypatch):
     monkeypatch.setattr(pipeline, "BLOCK", 16)
     clip = Clip([picture(head(i)) for i in range(48)])
     whole, rest = blocks(SpotModel(), clip, 0, 48), blocks(SpotModel(), clip, 16, 48)
+    for a, b in zip(whole[1:], rest, strict=True):
+        np.testing.assert_array_equal(a.xy, b.xy)
+
+
+class Shuffled(SpotModel):
+    """Its locator names the animals in another order each time."""
+
+    def locate(self, image):
+        found = super().locate(image)
+        return found[::-1] if self.located % 2 else found
+
+
+def test_who_is_who_goes_on_from_block_to_block(monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 16)
+    clip = Clip([apart(i) for i in range(48)])
+    whole = blocks(Shuffled(animals=2), clip, 0, 48)
+    heads = np.concatenate([b.xy for b in whole])[:, :, 0, 0]
+    assert (np.abs(np.diff(heads, axis=0)) < 3).all()
+    rest = list(pipeline.predict_blocks(Shuffled(animals=2), clip, 16, 48, lambda i: None, whole[0]))  # pyright: ignore
     for a, b in zip(whole[1:], rest, strict=True):
         np.testing.assert_array_equal(a.xy, b.xy)
 
