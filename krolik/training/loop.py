@@ -182,7 +182,15 @@ def _evaluate(state: _State, stage: Stage) -> tuple[float, list[Misplaced]]:
     if math.isnan(error) or error <= state.best_error_px:  # without validation frames the last is the best
         state.best_error_px = error
         state.best = {k: v.clone() for k, v in learner.average.items()}
-    return error, sorted(misplaced, key=lambda m: -m.error_px)[:WORST]
+    return error, _worst(misplaced)
+
+
+def _worst(misplaced: Sequence[Misplaced]) -> list[Misplaced]:
+    """The worst frames, each once: with its worst animal, where every animal is looked at alone."""
+    frames: dict[FrameKey, Misplaced] = {}
+    for one in sorted(misplaced, key=lambda m: -m.error_px):
+        frames.setdefault(one.key, one)
+    return list(frames.values())[:WORST]
 
 
 @torch.inference_mode()

@@ -10,7 +10,7 @@ from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget, Clock
 from krolik.training.checkpoint import Checkpoint
-from krolik.training.loop import COOL_DOWN, learning_rate_factor, next_checkpoint
+from krolik.training.loop import COOL_DOWN, WORST, Misplaced, _worst, learning_rate_factor, next_checkpoint
 from krolik.training.plan import Settings
 from krolik.training.training_set import Sample, TrainingSet
 
@@ -162,3 +162,14 @@ def test_early_luck_counts_only_if_nothing_follows(monkeypatch, stop_after, kept
     errors = iter([0.1, *[9.0] * 50])
     monkeypatch.setattr("krolik.training.loop.validation_error", lambda *_: next(errors))
     assert train(100, events=Watching(stop_after)).stages["pose"].fitted.error_px == kept
+
+
+def test_the_worst_frames_are_each_told_of_once():
+    """With its worst animal; every animal of a frame is looked at alone when crops are."""
+    nothing = np.zeros((1, 2, 2))
+    seen = [Misplaced(FrameKey("v", i // 2), float(i % 7), nothing) for i in range(40)]
+    told = _worst(seen)
+    assert len(told) == WORST == len({one.key for one in told})
+    assert [one.error_px for one in told] == sorted((one.error_px for one in told), reverse=True)
+    for one in told:
+        assert one.error_px == max(other.error_px for other in seen if other.key == one.key)
