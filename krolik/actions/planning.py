@@ -15,8 +15,9 @@ from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile
 from krolik.training.budget import Budget
-from krolik.training.findings import Finding, examine, near_duplicates
+from krolik.training.findings import Finding, examine
 from krolik.training.fingerprint import measure_data
+from krolik.training.near_duplicates import near_duplicates
 from krolik.training.plan import Plan, Settings
 from krolik.training.splits import TEST, TRAIN, validation_keys
 from krolik.training.training_set import Sample, TrainingSet
@@ -62,7 +63,9 @@ def prepare(file: ProjectFile, settings: Settings, split_name: str | None, repor
     data = training_set(file, trainable, validating)
     origin = find_origin(file, settings.pretrained)
     plan, fingerprint = native.plan_training(data, settings, origin)
-    tested = [key for key, part in parts.items() if part == TEST]
-    found = examine(measure_data(data.train, data.skeleton), trainable, data.skeleton)
-    found += near_duplicates([s.key for s in trainable], tested, lambda key: load_pixels(file, key))
+    measured = measure_data(data.train, data.skeleton)
+    found = examine(measured, trainable, data.skeleton)
+    found += near_duplicates(
+        trainable, samples(file, parts, TEST), measured.extent_px, lambda key: load_pixels(file, key)
+    )
     return Preparation(split_name, trainable, validating, data, plan, fingerprint, found, origin)

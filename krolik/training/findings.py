@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -18,9 +18,6 @@ MIXED_SIDES = 0.25  # a minority smaller than this looks like mistakes; a larger
 SMALL_ANIMAL = 0.1  # of the frame's longer side
 AT_BORDER_PX = 1.0
 OFTEN_AT_BORDER = 0.05
-THUMBNAIL = 32
-ALIKE = 2.0  # mean difference of two thumbnails, in grey levels: compression alone makes about 1
-MOST_COMPARED = 100  # frames a side whose pixels are compared, evenly taken: their decoding costs training time
 
 
 @dataclass(frozen=True)
@@ -89,35 +86,3 @@ def _border(samples: Sequence[Sample]) -> list[Finding]:
     return [Finding("border", f"{len(touching)} of {labels} labels lie on the frame's border",
                     "Mark what is out of the picture as absent instead of putting it on the border.",
                     tuple(dict.fromkeys(touching)))]  # fmt: skip
-
-
-def near_duplicates(
-    train: Sequence[FrameKey], test: Sequence[FrameKey], load: Callable[[FrameKey], np.ndarray]
-) -> list[Finding]:
-    """Test frames that look like a training frame: what is measured on them is too good to be true.
-
-    load: the pixels of a frame, (H, W, 3) uint8. The thumbnails of at most MOST_COMPARED frames a side are compared.
-    """
-    if not train or not test:
-        return []
-    learnt, tested = _evenly(train), _evenly(test)
-    ours, theirs = (np.stack([_thumbnail(load(key)) for key in keys]) for keys in (learnt, tested))
-    nearest = np.array([np.abs(ours - one).mean(axis=1).min() for one in theirs])
-    alike = tuple(key for key, distance in zip(tested, nearest) if distance < ALIKE)
-    if not alike:
-        return []
-    return [Finding("near-duplicates", f"{len(alike)} of {len(tested)} test frames look like a training frame",
-                    "Their errors are too small to be true of other frames; "
-                    "split by blocks of time (--split blocks) or by video.",
-                    alike)]  # fmt: skip
-
-
-def _evenly(keys: Sequence[FrameKey]) -> list[FrameKey]:
-    return [keys[i] for i in np.linspace(0, len(keys) - 1, min(len(keys), MOST_COMPARED)).round().astype(int)]
-
-
-def _thumbnail(image: np.ndarray) -> np.ndarray:
-    import cv2
-
-    small = cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    return small.astype(np.int16).reshape(-1)

@@ -7,7 +7,7 @@ import pytest
 
 from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
-from krolik.training.findings import ALIKE, examine, near_duplicates
+from krolik.training.findings import examine
 from krolik.training.fingerprint import Headings, measure_data
 from krolik.training.training_set import Sample
 
@@ -101,17 +101,6 @@ def test_a_small_animal_and_few_frames(rng):
     seen = found(samples)
     assert "only 3 frame(s) to train on" in seen["few-frames"].what
     assert "small-animal" in seen
-
-
-def test_near_duplicates_across_a_split(rng):
-    images = {FrameKey("v", i): rng.integers(0, 256, (48, 64, 3)).astype(np.uint8) for i in range(6)}
-    twin = FrameKey("v", 99)
-    images[twin] = np.clip(images[FrameKey("v", 2)] + rng.normal(0, ALIKE / 2, (48, 64, 3)), 0, 255).astype(np.uint8)
-    train = [FrameKey("v", i) for i in range(5)]
-    (finding,) = near_duplicates(train, [twin, FrameKey("v", 5)], images.__getitem__)
-    assert finding.frames == (twin,) and finding.what.startswith("1 of 2 test frames")
-    assert near_duplicates(train, [FrameKey("v", 5)], images.__getitem__) == []
-    assert near_duplicates(train, [], images.__getitem__) == []
 
 
 @pytest.mark.parametrize("states", [State.UNKNOWN, State.ABSENT])

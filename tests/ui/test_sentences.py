@@ -11,9 +11,10 @@ import pytest
 from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget
-from krolik.training.findings import examine, near_duplicates
+from krolik.training.findings import examine
 from krolik.training.fingerprint import DataFingerprint, Headings, measure_data
 from krolik.training.machine import MachineFingerprint
+from krolik.training.near_duplicates import near_duplicates
 from krolik.training.plan import Settings, decide
 from krolik.training.training_set import Sample
 
@@ -64,8 +65,7 @@ def findings() -> set[str]:
         samples.append(Sample(FrameKey("v", i), (1920, 1080), upright[None].astype(np.float32), states))
     never = [replace(s, states=np.where(np.arange(4) == 3, State.UNKNOWN, s.states).astype(np.int8)) for s in samples]
     found = [f for some in (samples, never, samples[:3]) for f in examine(measure_data(some, skeleton), some, skeleton)]
-    keys = [s.key for s in samples]
-    found += near_duplicates(keys[:5], keys[5:], lambda key: np.zeros((64, 64, 3), np.uint8))
+    found += near_duplicates(samples, samples[5:], 40.0, lambda key: np.zeros((64, 64, 3), np.uint8))
     assert {f.code for f in found} == {
         "never-labelled", "few-labels", "few-frames", "sides", "small-animal", "border", "near-duplicates",
     }  # fmt: skip
