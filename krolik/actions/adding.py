@@ -34,28 +34,34 @@ def add_videos(
     file: ProjectFile, paths: Sequence[Path], source: str, reporter: Reporter | None = None
 ) -> list[VideoRecord]:
     """Adds videos that the project does not have yet, in one change. Raises InvalidFile, NotFound, Cancelled."""
-    added, edits, opened = [], [], []
+    added: list[VideoRecord] = []
+    new: list[tuple[VideoRecord, Video]] = []
     try:
         for number, path in enumerate(paths):
-            known = videos.find(file, content_fingerprint(path))
+            content = content_fingerprint(path)
+            known = videos.find(file, content) or next((r for r in added if r.fingerprint == content), None)
             if known is None:
                 video = _opened(path, (number, len(paths)), reporter)
-                opened.append(video)
-                record = videos.describe(file, video, getattr(video, "names", None))
-                edits.append(videos.set_video(file, record))
-                added.append((record, video))
-            else:
-                added.append((known, None))
-        if edits:
-            with file.write():
-                history.commit(file, Change(tuple(edits), source, f"add {len(edits)} video(s)"))
-                for record, video in added:
-                    if video is not None and video.index is not None:
-                        videos.keep_index(file, record.id, video.index)
+                known = videos.describe(file, video, getattr(video, "names", None))
+                new.append((known, video))
+            added.append(known)
+        kept = _kept(file, new, source) if new else {}
     finally:
-        for video in opened:
+        for _, video in new:
             video.close()
-    return [record for record, _ in added]
+    return [kept.get(record.id, record) for record in added]
+
+
+def _kept(file: ProjectFile, new: Sequence[tuple[VideoRecord, Video]], source: str) -> dict[str, VideoRecord]:
+    """The new videos' records by id, now in the project, under names of their own."""
+    with file.write():
+        named = videos.named(file, [record for record, _ in new])
+        edits = tuple(videos.set_video(file, record) for record in named)
+        history.commit(file, Change(edits, source, f"add {len(edits)} video(s)"))
+        for record, (_, video) in zip(named, new, strict=True):
+            if video.index is not None:
+                videos.keep_index(file, record.id, video.index)
+    return {record.id: record for record in named}
 
 
 def _opened(path: Path, part: tuple[int, int], reporter: Reporter | None) -> Video:
@@ -74,7 +80,8 @@ def _opened(path: Path, part: tuple[int, int], reporter: Reporter | None) -> Vid
 def relink(file: ProjectFile, path: Path, source: str) -> VideoRecord:
     """Tells the project where a video of its own lies now. Raises NotFound when the project has no such video."""
     fingerprint = content_fingerprint(path)
-    known = videos.find(file, fingerprint) or next((r for r in videos.records(file) if r.name == path.name), None)
+    called = [r for r in videos.records(file) if path.name in (r.name, r.file_name)]
+    known = videos.find(file, fingerprint) or (called[0] if called else None)
     if known is None:
         raise NotFound("the project has no video of this content or name", path)
     return relink_record(file, known, path, source)

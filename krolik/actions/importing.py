@@ -219,7 +219,7 @@ def _records(
 ) -> tuple[dict[str, tuple[VideoRecord, Video]], list[Edit]]:
     """For each imported video its record (an own one where the project has it) and the video, opened."""
     found: dict[str, tuple[VideoRecord, Video]] = {}
-    edits = []
+    edits, new = [], []
     for wanted in imported.videos:
         record, video = _own_video(file, wanted) or (None, None)
         if record is None or video is None:
@@ -234,15 +234,18 @@ def _records(
             video = ImageSequence(wanted.path, wanted.images) if images else open_video(wanted.path)
             names = video.names if isinstance(video, ImageSequence) else None
             record = videos.describe(file, video, names)
-            edits.append(videos.set_video(file, record))
+            new.append(wanted.name)
         elif wanted.images is not None and record.names is not None:
             # frame numbers of known images stay; new images come after them
-            new = sorted(set(wanted.images) - set(record.names), key=natural)
-            if new:
-                record = replace(record, names=(*record.names, *new), frames=record.frames + len(new))
+            more = sorted(set(wanted.images) - set(record.names), key=natural)
+            if more:
+                record = replace(record, names=(*record.names, *more), frames=record.frames + len(more))
                 edits.append(videos.set_video(file, record))
                 video = ImageSequence(wanted.path, record.names)
         found[wanted.name] = (record, video)
+    for name, record in zip(new, videos.named(file, [found[name][0] for name in new])):
+        found[name] = (record, found[name][1])
+        edits.append(videos.set_video(file, record))
     return found, edits
 
 

@@ -14,6 +14,7 @@ from krolik.errors import InvalidFile, InvalidSetting, KrolikError, NotFound
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_blocks
 from krolik.project import ProjectFile, models, predictions, runs, videos
+from krolik.project.videos import VideoRecord
 from krolik.training.machine import core_count
 from krolik.video.source import Video
 
@@ -63,7 +64,7 @@ def predict(
                 "stop": stop,
                 "skeleton": model.skeleton.to_json(),
             }
-            reports.append(_predict_one(file, video, model, settings, again, reporter))
+            reports.append(_predict_one(file, (record, video), model, settings, again, reporter))
         finally:
             video.close()
         if reporter.cancelled():
@@ -92,31 +93,37 @@ def _span(video: Video, start: int, stop: int | None) -> tuple[int, int]:
 
 
 def _predict_one(
-    file: ProjectFile, video: Video, model: PoseModel, settings: dict, again: bool, reporter: Reporter
+    file: ProjectFile,
+    of: tuple[VideoRecord, Video],
+    model: PoseModel,
+    settings: dict,
+    again: bool,
+    reporter: Reporter,
 ) -> PredictionReport:
+    video, name = of[1], of[0].name
     start, stop = settings["start"], settings["stop"]
     run = None if again else _same_run(file, settings)
     first = start
     if run is not None:
         first = predictions.next_frame(file, run, settings["video"]) or start
         if first >= stop:
-            reporter.note(f"{video.name} is predicted already (run {run}); --again does it anew")
+            reporter.note(f"{name} is predicted already (run {run}); --again does it anew")
         elif first > start:
-            reporter.note(f"{video.name}: going on at frame {first}")
+            reporter.note(f"{name}: going on at frame {first}")
         if first < stop:
             runs.restart(file, run)
     else:
         run = runs.start(file, "predict", settings)
     reporter.began(run)
-    report = PredictionReport(video.name, run, start, stop, predicted=max(0, stop - first))
-    _note_truncated(video, reporter)
+    report = PredictionReport(name, run, start, stop, predicted=max(0, stop - first))
+    _note_truncated(video, name, reporter)
     began = time.monotonic()
 
     def done(i: int) -> None:
         if i % 16 == 0 or i + 1 == stop:
             spent, count = time.monotonic() - began, i + 1 - first
             speed = count / max(spent, 1e-9)
-            reporter.progress(f"predict {video.name}", (i + 1 - start) / (stop - start), f"{speed:.0f} frames/s",
+            reporter.progress(f"predict {name}", (i + 1 - start) / (stop - start), f"{speed:.0f} frames/s",
                               (stop - i - 1) / max(speed, 1e-9))  # fmt: skip
 
     try:
@@ -136,11 +143,11 @@ def _predict_one(
         runs.finish(file, run, "done", undecodable=len(report.undecodable), seconds=report.seconds)
     if report.predicted and not report.found:
         reporter.note(
-            f"{video.name}: no point has a score of {defaults.THRESHOLD} or more in any frame; train longer, or look "
+            f"{name}: no point has a score of {defaults.THRESHOLD} or more in any frame; train longer, or look "
             "whether the video shows what the model was trained on"
         )
     if report.undecodable:
-        reporter.note(f"{video.name}: {len(report.undecodable)} frame(s) cannot be decoded, the first is "
+        reporter.note(f"{name}: {len(report.undecodable)} frame(s) cannot be decoded, the first is "
                       f"{report.undecodable[0]}; their rows have no points")  # fmt: skip
     return report
 
@@ -153,10 +160,10 @@ def _same_run(file: ProjectFile, settings: dict) -> int | None:
     return None
 
 
-def _note_truncated(video: Video, reporter: Reporter) -> None:
+def _note_truncated(video: Video, name: str, reporter: Reporter) -> None:
     declared = video.index.declared if video.index is not None else 0
     if declared > len(video):
-        reporter.note(f"{video.name} is cut off: its header tells of {declared} frames, {len(video)} can be read")
+        reporter.note(f"{name} is cut off: its header tells of {declared} frames, {len(video)} can be read")
 
 
 def load_model(file: ProjectFile | None, wanted: str | Path | None) -> PoseModel:

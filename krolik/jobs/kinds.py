@@ -13,7 +13,7 @@ from krolik import defaults
 from krolik.actions.reporter import Reporter
 from krolik.errors import Cancelled, InvalidFile, KrolikError
 from krolik.inference.smoothing import Smoothing
-from krolik.project import ProjectFile, models, runs
+from krolik.project import ProjectFile, models, runs, videos
 from krolik.project.jobs import Job
 
 TRAINING, VIDEO = "training", "video"  # lanes: one job at a time in each, on one computer
@@ -129,14 +129,16 @@ def export(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
 
 def run(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     """The whole way: predicts videos, then writes their tables and annotated videos into a folder."""
-    from krolik.actions.running import write_results
+    from krolik.actions.running import free_stem, write_results
 
     predicted = predict(file, job, _Part(reporter, 0.0, 0.6))
-    out, written = Path(job.document["out"]), []
+    out, written, stems = Path(job.document["out"]), [], set()
     done = [v["run"] for v in predicted["videos"] if not v["error"]]
     for number, made in enumerate(done):
         part = _Part(reporter, 0.6 + 0.4 * number / len(done), 0.4 / len(done))
-        written += write_results(file, runs.get(file, made), out, _wanted(job.document), part)
+        run = runs.get(file, made)
+        stem = free_stem(Path(videos.record(file, run.document["video"]).name), stems)
+        written += write_results(file, run, out, _wanted(job.document), part, stem)
     return {**predicted, "files": [str(p) for p in written]}
 
 

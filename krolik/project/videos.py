@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePosixPath
 
 from krolik.errors import InvalidFile, NotFound
 from krolik.project.edits import Edit, document
@@ -18,7 +21,10 @@ from krolik.video.source import content_fingerprint
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """What the project knows of a video. `names` are the image names of a folder, in the order of frame numbers."""
+    """What the project knows of a video. `names` are the image names of a folder, in the order of frame numbers.
+
+    name: the file's, or what tells it from another video whose file is called the same (see `named`).
+    """
 
     id: str
     name: str
@@ -29,6 +35,11 @@ class VideoRecord:
     size: tuple[int, int]
     rate: str
     names: tuple[str, ...] | None = None
+
+    @property
+    def file_name(self) -> str:
+        """The last part of its path, of whatever system that is."""
+        return self.path.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
     def to_document(self) -> str:
         return document({k: v for k, v in asdict(self).items() if k != "id"})
@@ -59,6 +70,34 @@ def record(file: ProjectFile, wanted: str) -> VideoRecord:
 def find(file: ProjectFile, fingerprint: str) -> VideoRecord | None:
     """The video with that content, if the project has it."""
     return next((r for r in records(file) if r.fingerprint == fingerprint), None)
+
+
+def named(file: ProjectFile, new: Sequence[VideoRecord]) -> list[VideoRecord]:
+    """The new records with names that no other video has: where files are called the same, folders come before.
+
+    Of mon/cam.mp4 and tue/cam.mp4 tables and file names could not be told apart; they become mon_cam.mp4 and
+    tue_cam.mp4. A video that the project has already keeps its name.
+    """
+    called = Counter(record.name.lower() for record in new)
+    taken = {record.name.lower() for record in records(file)}
+    found = []
+    for record in new:
+        names = _names(record)
+        if called[record.name.lower()] > 1:
+            next(names)
+        name = next(name for name in names if name.lower() not in taken)
+        taken.add(name.lower())
+        found.append(replace(record, name=name))
+    return found
+
+
+def _names(record: VideoRecord) -> Iterator[str]:
+    """cam.mp4, mon_cam.mp4, june_mon_cam.mp4, ..., then cam-2.mp4, cam-3.mp4, ..."""
+    folders = [part for part in record.path.replace("\\", "/").split("/")[:-1] if part and not part.endswith(":")]
+    for depth in range(len(folders) + 1):
+        yield "_".join([*folders[len(folders) - depth :], record.name])
+    name = PurePosixPath(record.name)
+    yield from (f"{name.stem}-{i}{name.suffix}" for i in count(2))
 
 
 def describe(file: ProjectFile, video: Video, names: list[str] | None = None) -> VideoRecord:
@@ -100,7 +139,10 @@ def locate(file: ProjectFile, wanted: VideoRecord) -> Path:
     Raises NotFound when it is nowhere, InvalidFile when the file there has another content.
     """
     home = file.path.resolve().parent
-    places = ([home / wanted.relative_path] if wanted.relative_path else []) + [Path(wanted.path), home / wanted.name]
+    places = ([home / wanted.relative_path] if wanted.relative_path else []) + [
+        Path(wanted.path),
+        home / wanted.file_name,
+    ]
     there = [p for p in places if p.exists()]
     for path in there:
         if wanted.names is not None or content_fingerprint(path) == wanted.fingerprint:

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -61,3 +62,55 @@ def test_patterns(home):
     assert [p.name for p in expand([home / "*.mp4", str(home / "клип.mp4")])] == ["клип.mp4"]
     with pytest.raises(NotFound, match="no such file"):
         expand([home / "*.avi"])
+
+
+def clips(home, *places, frames=5):
+    """Videos of 5, 6, 7, ... frames."""
+    for number, place in enumerate(places):
+        (home / place).parent.mkdir(parents=True, exist_ok=True)
+        write_clip(home / place, VARIANTS["plain"], frames + number)
+    return [home / place for place in places]
+
+
+def test_videos_whose_files_are_called_the_same_are_told_apart(home):
+    """Tables and file names of results have nothing else to know them by."""
+    with ProjectFile.create(home / "p.krolik", template("mouse")) as file:
+        places = clips(home, "mon/cam.mp4", "tue/CAM.mp4", "tue/top.mp4")
+        assert [r.name for r in add_videos(file, places, "test")] == ["mon_cam.mp4", "tue_CAM.mp4", "top.mp4"]
+        (later,) = clips(home, "may/mon/cam.mp4", frames=9)
+        assert [r.name for r in add_videos(file, [later], "test")] == ["cam.mp4"]
+        others = clips(home, "x/may/mon/cam.mp4", "y/may/mon/cam.mp4", frames=12)
+        assert [r.name for r in add_videos(file, others, "test")] == ["may_mon_cam.mp4", "y_may_mon_cam.mp4"]
+        for record in videos.records(file):
+            with videos.open_record(file, record) as video:
+                assert len(video) == record.frames
+
+
+def test_when_all_folders_are_called_the_same_there_are_numbers(home):
+    record = replace(add_videos_of(home), path="C:\\cam.mp4", name="cam.mp4")
+    with ProjectFile.open(home / "p.krolik") as file:
+        names = [r.name for r in videos.named(file, [record] * 3)]
+        assert names == ["cam-2.mp4", "cam-3.mp4", "cam-4.mp4"]
+
+
+def add_videos_of(home):
+    with ProjectFile.create(home / "p.krolik", template("mouse")) as file:
+        return add_videos(file, [home / "клип.mp4"], "test")[0]
+
+
+def test_two_copies_are_one_video(home):
+    shutil.copy(home / "клип.mp4", home / "copy.mp4")
+    with ProjectFile.create(home / "p.krolik", template("mouse")) as file:
+        first, second = add_videos(file, [home / "клип.mp4", home / "copy.mp4"], "test")
+        assert first == second and videos.records(file) == [first]
+
+
+def test_a_renamed_record_is_found_beside_the_project(home, tmp_path):
+    """By the name of its file, wherever that was."""
+    with ProjectFile.create(home / "p.krolik", template("mouse")) as file:
+        add_videos(file, clips(home, "mon/cam.mp4", "tue/cam.mp4"), "test")
+        record = videos.record(file, "tue_cam.mp4")
+        (home / "tue/cam.mp4").rename(home / "cam.mp4")
+        assert videos.locate(file, record) == home.resolve() / "cam.mp4"
+        (home / "cam.mp4").rename(tmp_path / "cam.mp4")
+        assert relink(file, tmp_path / "cam.mp4", "test").name == "tue_cam.mp4"

@@ -5,10 +5,12 @@ import json
 import pytest
 
 from krolik import jobs as control
+from krolik.actions.adding import add_videos
 from krolik.demonstration.show import label_exactly
 from krolik.evaluation.doubts import WEIGHTS
 from krolik.project import ProjectFile, jobs
 from krolik.skeleton import template
+from tests.clips import VARIANTS, write_clip
 from tests.conftest import SMALL
 from tests.server.conftest import ended
 
@@ -106,6 +108,20 @@ def test_results_are_made_and_fetched(live, base, tmp_path):
     assert (
         shown.headers["content-type"].startswith("text/html") and "sandbox" in shown.headers["content-security-policy"]
     )
+
+
+def test_all_videos_at_once_each_with_files_of_its_own(live, base, tmp_path):
+    """Also where their files differ by their suffix only."""
+    other = tmp_path / "rabbit.mkv"
+    write_clip(other, VARIANTS["plain"], 9)
+    with ProjectFile.open(tmp_path / "rabbit.krolik") as file:
+        add_videos(file, [other], "test")
+    job = ended(live.client, base, begin(live, base, "run", to=["csv"])["id"])
+    assert job["status"] == "done", job
+    assert sorted(job["files"]) == [
+        "rabbit-2.csv", "rabbit-2_annotated.mp4", "rabbit.csv", "rabbit_annotated.mp4",
+    ]  # fmt: skip
+    assert len(job["result"]["videos"]) == 2
 
 
 def test_poses_and_curves(live, base):

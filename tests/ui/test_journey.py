@@ -173,6 +173,14 @@ def test_three_clicks_from_a_new_video_to_its_results(ui, modelled, tmp_path):
     with VideoFile(tmp_path / "done.mp4") as film:
         assert len(film) == 20
     assert identity in ui.page.url
+    ui.page.locator("[data-role=all-videos]").check()
+    ui.page.locator("[data-role=annotate]:not([disabled])").click()
+    made = ui.page.locator("[data-role=export] .made").first.locator("[data-role=download]")
+    made.filter(has_text="rabbit.csv").wait_for(timeout=90_000)
+    assert sorted(made.all_inner_texts()) == [
+        f"⤓ {name}" for name in ("new-2.csv", "new-2_annotated.mp4", "rabbit.csv", "rabbit_annotated.mp4")
+    ]
+    assert ui.page.locator("[data-role=finished] [data-role=download]").count() == 2  # of the video that is shown
 
 
 def drop(ui, path) -> None:
