@@ -32,7 +32,7 @@ from krolik.training.budget import Budget, Clock
 from krolik.training.calibrating import calibrate
 from krolik.training.checkpoint import Checkpoint, under
 from krolik.training.fingerprint import measure_data
-from krolik.training.image_cache import ImageCache
+from krolik.training.image_cache import ImageCache, cache_bytes
 from krolik.training.loop import Events, Fitted, Stage, fit
 from krolik.training.machine import measure_machine
 from krolik.training.plan import LOCATOR_SHARE, Plan, Settings, decide, worth_a_body
@@ -268,7 +268,7 @@ def _items(name: str, samples: Sequence[Sample], plan: Plan) -> list[Item]:
 
 def _prepared(data: TrainingSet, plan: Plan) -> tuple[dict[str, Batches], dict[str, list[Item]]]:
     """Each stage's batches and validation items, in order. A frame that one needs is kept for all: decoded once."""
-    images = ImageCache(data.load)
+    images = ImageCache(data.load, cache_bytes())
     names = [LOCATOR, POSE] if plan.pipeline == "crop" else [POSE]
     batches = {name: _batches(name, data, images, plan) for name in names}
     validation = {name: _items(name, data.validation, plan) for name in names}

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from krolik.poses import FrameKey
+from krolik.process import memory_bytes
 from krolik.views import View, halved
 
 CACHE_BYTES = 2 << 30  # of decoded pixels kept in memory; frames beyond it are decoded again when needed
+CACHE_SHARE = 1 / 8  # of the machine's memory, at most
 FAR = 1 << 30  # beyond any frame's edge
 
 
@@ -54,6 +56,12 @@ class _Kept:
         edges = (-FAR if left == 0 else left, -FAR if top == 0 else top,
                  FAR if right == width else right, FAR if bottom == height else bottom)  # fmt: skip
         return cls(pixels, (left, top), Part(edges, part.halvings))
+
+
+def cache_bytes() -> int:
+    """How much of this machine's memory may be filled with pixels."""
+    memory = memory_bytes()
+    return CACHE_BYTES if memory is None else min(CACHE_BYTES, int(memory * CACHE_SHARE))
 
 
 class ImageCache:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krolik.poses import FrameKey
+from krolik.process import memory_bytes, peak_memory_bytes
+from krolik.training import image_cache
 from krolik.training.augmentation import AugmentationRanges, random_view, reach
-from krolik.training.image_cache import ImageCache, Part
+from krolik.training.image_cache import CACHE_BYTES, ImageCache, Part, cache_bytes
 from krolik.views import View
 
 KEY = FrameKey("v", 0)
@@ -113,3 +115,14 @@ def test_another_process_expects_the_same():
 @pytest.mark.parametrize(("box", "kept"), [((-5, 8, 12, 99), (0, 8, 12, 50)), ((60, 0, 70, 10), (0, 0, 40, 50))])
 def test_a_box_beyond_the_frame(box, kept):
     assert Part(box).clipped(40, 50) == kept
+
+
+@pytest.mark.parametrize(("memory", "kept"), [(4 << 30, 512 << 20), (64 << 30, CACHE_BYTES), (None, CACHE_BYTES)])
+def test_small_machines_keep_less(monkeypatch, memory, kept):
+    monkeypatch.setattr(image_cache, "memory_bytes", lambda: memory)
+    assert cache_bytes() == kept
+
+
+def test_the_memory_of_this_machine_is_known():
+    memory, peak = memory_bytes(), peak_memory_bytes()
+    assert memory is not None and peak is not None and peak < memory < 1 << 50
