@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,10 +16,14 @@ from krolik.actions.exporting import Source, latest_runs, prediction_blocks, run
 from krolik.actions.reporter import Reporter
 from krolik.errors import Cancelled, InvalidSetting, NotFound
 from krolik.project import ProjectFile, predictions, videos
+from krolik.project.runs import Run
+from krolik.project.videos import VideoRecord
 from krolik.rendering import parts
 from krolik.rendering.annotated import annotated_frames, write_annotated_images, write_annotated_video
-from krolik.rendering.overlay import Style
+from krolik.rendering.overlay import Style, radius_for
 from krolik.video import Video
+
+MEASURED = 32  # frames that tell how large the animals are
 
 
 def render(
@@ -32,6 +38,7 @@ def render(
                        f"Do it: krolik predict {file.path.name} {record.name}.", "not-predicted")  # fmt: skip
     run = found[0]
     skeleton = run_skeleton(file, run)
+    style = _sized(style, file, run, record)
     video = videos.open_record(file, record)
     try:
         if frames is not None:
@@ -70,6 +77,21 @@ def render(
         return [out]
     finally:
         video.close()
+
+
+def _sized(style: Style, file: ProjectFile, run: Run, record: VideoRecord) -> Style:
+    """The style with a radius, where none is wished, that suits the animals of some frames, evenly taken."""
+    if style.radius:
+        return style
+    extents: list[np.ndarray] = []
+    for frame in np.linspace(run.document["start"], run.document["stop"] - 1, MEASURED).astype(int).tolist():
+        block = predictions.block_at(file, run.id, record.id, frame)
+        if block is not None:
+            i = frame - block.start
+            points = np.where(block.score[i, ..., None] >= style.threshold, block.xy[i], np.nan)  # (N, K, 2)
+            points = points[np.isfinite(points).all(axis=-1).sum(axis=-1) > 1]
+            extents += list((np.nanmax(points, axis=1) - np.nanmin(points, axis=1)).max(axis=-1))
+    return replace(style, radius=radius_for(record.size, float(np.median(extents)) if extents else math.inf))
 
 
 def _key(*values: object) -> str:

@@ -5,7 +5,7 @@ import typer
 from krolik import defaults
 from krolik.errors import InvalidSetting
 
-RADIUS = typer.Option(help="The points' radius in pixels. Default: from the frame's size.")
+RADIUS = typer.Option(help="The points' radius in pixels. Default: from the sizes of the frame and of the animals.")
 THRESHOLD = typer.Option(help="Points of a lower score are not drawn.")
 NAMES = typer.Option("--names", help="Write the keypoints' names.")
 NO_EDGES = typer.Option("--no-edges", help="Draw no lines between keypoints.")

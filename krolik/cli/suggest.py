@@ -29,4 +29,7 @@ def suggest(
         return
     for one in found:
         say(f"{one.video} {one.key.index}: {'; '.join(in_words(r, bones.names) for r in one.reasons) or 'for variety'}")
-    say(f"{len(found)} frames wait to be labelled: krolik ui {project}")
+    if found:
+        say(f"{len(found)} frames wait to be labelled: krolik ui {project}")
+    else:
+        say("no frame is left to suggest: all of these videos are labelled or selected already")

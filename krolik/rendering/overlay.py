@@ -5,6 +5,7 @@ Legend: N animals, K keypoints. Frames are (H, W, 3) uint8 RGB and are drawn on 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ SHIFT = 4  # OpenCV's fixed-point bits: points are drawn to a sixteenth of a pix
 
 @dataclass(frozen=True)
 class Style:
-    """How poses are drawn. radius 0 is chosen from the frame's size; trail is a number of past frames."""
+    """How poses are drawn. radius 0: chosen by `radius_for`; trail is a number of past frames."""
 
     radius: float = 0.0
     threshold: float = 0.2
@@ -45,6 +46,11 @@ class Style:
                 raise InvalidSetting(f"{color!r} is not a colour", f"--color {name}", "Write #rrggbb, as #ff8800.")
 
 
+def radius_for(frame_size: tuple[int, int], extent_px: float = math.inf) -> float:
+    """A radius that can be seen in the whole frame and does not cover the animal, whose length is `extent_px`."""
+    return max(2.0, min(min(frame_size) / 110, 0.03 * extent_px))
+
+
 class Overlay:
     """Draws the poses of consecutive frames; remembers the past ones for trails."""
 
@@ -53,7 +59,7 @@ class Overlay:
         for name in style.colors:
             skeleton.index(name)  # raises NotFound
         self._colors = [rgb(style.colors.get(k.name, k.color)) for k in skeleton.keypoints]
-        self._radius = style.radius or max(2.0, min(frame_size) / 110)
+        self._radius = style.radius or radius_for(frame_size)
         self._past: deque[np.ndarray] = deque(maxlen=style.trail + 1)
 
     def remember(self, poses: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What is drawn is where it should be, in the frame where it should be."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from krolik.poses import Predictions
 from krolik.rendering import parts
 from krolik.rendering.annotated import annotated_frames, write_annotated_images, write_annotated_video
 from krolik.rendering.comparison import labelled_and_predicted
-from krolik.rendering.overlay import Overlay, Style
+from krolik.rendering.overlay import Overlay, Style, radius_for
 from krolik.skeleton import Skeleton
 from krolik.video import VideoFile
 from tests.clips import VARIANTS, read_barcode, write_clip
@@ -56,6 +58,13 @@ def test_edges_names_trails_and_opacity():
     assert area(Style(radius=3, edges=False, names=True)) > bare + 30
     assert area(Style(radius=3, edges=False, trail=5)) > bare + 10
     assert area(Style(radius=3, edges=False, opacity=0.1)) < bare
+
+
+@pytest.mark.parametrize(
+    ("size", "extent", "radius"), [((640, 480), math.inf, 480 / 110), ((1024, 1024), 100, 3), ((1024, 1024), 20, 2)]
+)
+def test_points_do_not_cover_small_animals(size, extent, radius):
+    assert radius_for(size, extent) == pytest.approx(radius)
 
 
 @pytest.mark.parametrize("wrong", [{"radius": -1}, {"threshold": 2}, {"trail": -1}, {"opacity": 0}])

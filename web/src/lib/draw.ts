@@ -192,14 +192,18 @@ export function hit(animals: Animal[], ghosts: Ghost[], view: View, at: Place, r
   return best;
 }
 
-/** A predicted pose: its points by the position of the keypoint; null or NaN where there is none. */
+/** A predicted pose: its points by the position of the keypoint; null or NaN where there is none.
+ *  They are `radius` large at most, and smaller where the animal is so small that they would cover it. */
 export function drawPose(context: CanvasRenderingContext2D, points: readonly (readonly number[] | null)[], skeleton: Skeleton,
-                         view: View, radius = RADIUS) {
+                         view: View, most = RADIUS) {
   const places = new Map<number, Place>();
   skeleton.keypoints.forEach(({ id }, i) => {
     const point = points[i];
     if (point && Number.isFinite(point[0]) && Number.isFinite(point[1])) places.set(id, toScreen(view, point[0]!, point[1]!));
   });
+  const [xs, ys] = [0, 1].map((axis) => [...places.values()].map((place) => place[axis]!));
+  const extent = places.size > 1 ? Math.max(Math.max(...xs!) - Math.min(...xs!), Math.max(...ys!) - Math.min(...ys!)) : Infinity;
+  const radius = Math.max(2, Math.min(most, 0.035 * extent));
   context.lineCap = "round";
   for (const [a, b] of skeleton.edges) {
     const [from, to] = [places.get(a), places.get(b)];
@@ -217,7 +221,7 @@ export function drawPose(context: CanvasRenderingContext2D, points: readonly (re
     if (!place) continue;
     shape(context, side[id] ?? "middle", place, radius);
     context.strokeStyle = "#000000c0";
-    context.lineWidth = 1.5;
+    context.lineWidth = Math.min(1.5, radius / 3);
     context.stroke();
     context.fillStyle = color;
     context.fill();
