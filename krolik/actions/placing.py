@@ -45,14 +45,26 @@ def placed(imported: Imported, places: Sequence[Path]) -> Imported:
 
 
 def _found(video: ImportedVideo, places: Sequence[Path], used: set[Path]) -> ImportedVideo:
-    wanted = Path(video.name.split("/")[-1])
+    """A place that is called as the video with its folders comes before one that is only called as its file.
+
+    The latter is no other video's.
+    """
+    whole, last = video.name.replace("/", "_"), Path(video.name.split("/")[-1])
+    strong: list[tuple[Path, Path]] = []
+    weak: list[tuple[Path, Path]] = []
     for place in places:
-        inside = [place / wanted.name, *place.glob(f"{_escaped(wanted.stem)}.*")] if place.is_dir() else []
-        candidates = ([place] if place.name == wanted.name or place.stem == wanted.stem else []) + inside
-        for candidate in candidates:
-            if candidate.is_file() if video.images is None else candidate.is_dir():
-                used.add(place)
-                return replace(video, path=candidate, embedded=None)
+        named = "_".join(part.strip("/\\:") for part in place.absolute().parts)
+        if named.endswith(f"_{whole}"):
+            strong.append((place, place))
+        if place.name == last.name or place.stem == last.stem:
+            weak.append((place, place))
+        if place.is_dir():
+            strong += [(place, inside) for inside in place.glob("*/*") if "_".join(inside.parts[-2:]) == whole]
+            weak += [(place, inside) for inside in [place / last.name, *place.glob(f"{_escaped(last.stem)}.*")]]
+    for place, candidate in (*strong, *(pair for pair in weak if pair[1] not in used)):
+        if candidate.is_file() if video.images is None else candidate.is_dir():
+            used.update((place, candidate))
+            return replace(video, path=candidate, embedded=None)
     return video
 
 
