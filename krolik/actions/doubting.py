@@ -28,9 +28,7 @@ from krolik.sampling.thumbnails import distances, thumbnail, thumbnail_of_window
 from krolik.skeleton import Skeleton
 from krolik.video import Frame, Video
 
-MOST_SEEN = (
-    400  # labelled frames whose pictures are compared, evenly taken: a second of decoding for fifty to a hundred
-)
+MOST_SEEN = 400  # labelled frames whose pictures are compared, evenly taken: decoding them takes seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +98,10 @@ def _picture(frame: Frame, pose: np.ndarray, poser: Poser) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Doubtful:
-    """Frames of one video with a second look. frames: (C,); pictures: (C, D) thumbnails, of each frame's least sure
-    animal; poses: (C, N, K, 3)."""
+    """Frames of one video with a second look. frames: (C,); poses: (C, N, K, 3).
+
+    pictures: (C, D) thumbnails, of each frame's least sure animal.
+    """
 
     video: str
     frames: np.ndarray

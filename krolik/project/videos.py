@@ -139,10 +139,8 @@ def locate(file: ProjectFile, wanted: VideoRecord) -> Path:
     Raises NotFound when it is nowhere, InvalidFile when the file there has another content.
     """
     home = file.path.resolve().parent
-    places = ([home / wanted.relative_path] if wanted.relative_path else []) + [
-        Path(wanted.path),
-        home / wanted.file_name,
-    ]
+    beside = [home / wanted.relative_path] if wanted.relative_path else []
+    places = [*beside, Path(wanted.path), home / wanted.file_name]
     there = [p for p in places if p.exists()]
     for path in there:
         if wanted.names is not None or content_fingerprint(path) == wanted.fingerprint:
