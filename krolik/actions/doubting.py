@@ -24,7 +24,7 @@ from krolik.inference.model import PoseModel
 from krolik.inference.poser import Poser
 from krolik.poses import FrameKey, LabeledFrame, Predictions, State
 from krolik.project import ProjectFile, predictions
-from krolik.sampling.thumbnails import distances, thumbnail, thumbnail_of_window
+from krolik.sampling.thumbnails import distances, thumbnail
 from krolik.skeleton import Skeleton
 from krolik.video import Frame, Video
 
@@ -35,8 +35,7 @@ MOST_SEEN = 400  # labelled frames whose pictures are compared, evenly taken: de
 class Knowledge:
     """What the labels say: what animals look like, how often each keypoint is there, and the labelled pictures.
 
-    present, counts: (K,) how often a keypoint has a place, among what is known of it and in all. thumbnails: (L, D),
-    one of each labelled animal as the network sees it.
+    present, counts: (K,) how often a keypoint has a place, among what is known of it and in all. thumbnails: (L, D).
     """
 
     skeleton: Skeleton
@@ -48,7 +47,7 @@ class Knowledge:
     usual: float
 
     @classmethod
-    def of(cls, file: ProjectFile, labelled: Sequence[LabeledFrame], skeleton: Skeleton, model: PoseModel) -> Knowledge:
+    def of(cls, file: ProjectFile, labelled: Sequence[LabeledFrame], skeleton: Skeleton) -> Knowledge:
         """From labelled frames whose pixels are in the project; never test frames."""
         instances = [i for f in labelled for i in f.instances]
         states = np.array([i.states for i in instances]).reshape(-1, len(skeleton))
@@ -56,7 +55,7 @@ class Knowledge:
         counts = (states >= State.OCCLUDED).sum(axis=0)
         present = (counts + 1) / ((states != State.UNKNOWN).sum(axis=0) + 1)
         seen = labelled[:: -(-len(labelled) // MOST_SEEN)]
-        pictures = np.concatenate([_pictures(file, f, Poser(model)) for f in seen])
+        pictures = np.array([thumbnail(Frame(load_pixels(file, f.key))) for f in seen])
         near = [np.delete(distances(pictures, p), i).min() for i, p in enumerate(pictures)] if len(pictures) > 1 else []
         usual = float(np.median(near)) if near else 0.05
         return cls(skeleton, Shape.of(points, skeleton), present, counts, len(instances), pictures, usual)
@@ -80,28 +79,9 @@ class Knowledge:
         ]
 
 
-def _pictures(file: ProjectFile, labelled: LabeledFrame, poser: Poser) -> np.ndarray:
-    """(N, D): thumbnails of the animals of a labelled frame; (1, D), of the frame, where there are none."""
-    frame = Frame(load_pixels(file, labelled.key))
-    poses = [np.column_stack([i.points, i.located.astype(float)]) for i in labelled.instances]
-    return np.array([_picture(frame, pose, poser) for pose in poses] or [thumbnail(frame)])
-
-
-def _picture(frame: Frame, pose: np.ndarray, poser: Poser) -> np.ndarray:
-    """(D,): the thumbnail of what the network looks at to see this pose (K, 3); of the frame where nothing is known.
-
-    Whole frames would tell where a small animal is, which a network that sees crops does not care for.
-    """
-    view = poser.window(frame, pose)
-    return thumbnail(frame) if view is None else thumbnail_of_window(frame, view)
-
-
 @dataclass(frozen=True, eq=False)
 class Doubtful:
-    """Frames of one video with a second look. frames: (C,); poses: (C, N, K, 3).
-
-    pictures: (C, D) thumbnails, of each frame's least sure animal.
-    """
+    """Frames of one video with a second look. frames: (C,); pictures: (C, D) thumbnails; poses: (C, N, K, 3)."""
 
     video: str
     frames: np.ndarray
@@ -200,9 +180,7 @@ def _look(frame: Frame, index: int, model: PoseModel, knowledge: Knowledge, bloc
         row = index - block.start
         pose = np.dstack([block.xy[row], block.score[row]])
     other = _unmirrored(Poser(model)(Frame(np.ascontiguousarray(frame.rgb[:, ::-1]))), frame.size[0], model.skeleton)
-    there = np.isfinite(pose[..., :2]).any(axis=(1, 2))
-    least = pose[int(np.where(there, pose[..., 2].mean(axis=1), np.inf).argmin())]
-    return _Look(index, pose, _nearest(pose, other), _rivals(frame, pose, poser, model), _picture(frame, least, poser))
+    return _Look(index, pose, _nearest(pose, other), _rivals(frame, pose, poser, model), thumbnail(frame))
 
 
 def _unmirrored(pose: np.ndarray, width: int, skeleton: Skeleton) -> np.ndarray:

@@ -89,7 +89,7 @@ def suggest(
         raise Conflict("the skeleton has changed since the model was trained", record.name, "Train a new one.",
                        "other-skeleton")  # fmt: skip
     wanted = [videos.record(file, n) for n in names] or videos.records(file)
-    knowledge = _knowledge(file, record, model)
+    knowledge = _knowledge(file, record)
     looked = []
     for number, video in enumerate(wanted):
         found = _doubtful(file, video, model, knowledge, count, (number, len(wanted)), reporter)
@@ -108,13 +108,13 @@ def suggest(
     return suggested
 
 
-def _knowledge(file: ProjectFile, record: ModelRecord, model: PoseModel) -> Knowledge:
+def _knowledge(file: ProjectFile, record: ModelRecord) -> Knowledge:
     """From all labelled frames but the test frames of the model's split."""
     parts, kept = split_parts(file, record.document["split"], "suggest"), labels.frame_sizes(file)
     known = [f for f in labels.load(file) if parts.get(f.key) == TRAIN and f.key in kept]
     if not known:
         raise NotFound("there are no labelled frames to compare with", file.path, "Label some first.")
-    return Knowledge.of(file, known, labels.skeleton(file), model)
+    return Knowledge.of(file, known, labels.skeleton(file))
 
 
 def _rate(video: VideoRecord) -> float:

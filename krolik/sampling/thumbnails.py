@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from krolik.video import Frame
-from krolik.views import View
 
 SIDE = 24  # pixels of a thumbnail's side; enough to tell where an animal is and how it lies
 
@@ -23,20 +22,9 @@ def thumbnails(frames: Iterable[tuple[int, Frame]]) -> tuple[np.ndarray, np.ndar
 
 def thumbnail(frame: Frame) -> np.ndarray:
     """(SIDE²,) float32: the luminance, averaged over the cells of a SIDE × SIDE grid."""
-    return _averaged(frame.luma)
-
-
-def thumbnail_of_window(frame: Frame, view: View) -> np.ndarray:
-    """(SIDE²,) float32: the same of what a view sees of the frame."""
     import cv2
 
-    return _averaged(cv2.cvtColor(frame.warp(view), cv2.COLOR_RGB2GRAY))
-
-
-def _averaged(luma: np.ndarray) -> np.ndarray:
-    import cv2
-
-    small = cv2.resize(luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(frame.luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return small.ravel().astype(np.float32) / 255
 
 
