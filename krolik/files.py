@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from krolik.errors import StorageError
+from krolik.errors import InvalidFile, StorageError
 
 
 @contextmanager
@@ -34,6 +34,15 @@ def discard(*paths: Path) -> None:
     for path in paths:
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def ensure_no_project(path: Path, wanted: str, fix: str = "", code: str = "") -> None:
+    """Raises InvalidFile for a project where something else is wanted, before anybody opens it.
+
+    A process that has the project open would lose its locks on the file by reading it by hand (project/file.py).
+    """
+    if path.suffix.lower() == ".krolik" and path.is_file():
+        raise InvalidFile(f"a Krolik project, not {wanted}", path, fix, code)
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:

@@ -59,7 +59,7 @@ def _found(video: ImportedVideo, places: Sequence[Path], used: set[Path]) -> Imp
         if place.name == last.name or place.stem == last.stem:
             weak.append((place, place))
         if place.is_dir():
-            strong += [(place, inside) for inside in place.glob("*/*") if "_".join(inside.parts[-2:]) == whole]
+            strong += [(place, place / whole[:i] / whole[i + 1 :]) for i, c in enumerate(whole) if c == "_"]
             weak += [(place, inside) for inside in [place / last.name, *place.glob(f"{_escaped(last.stem)}.*")]]
     for place, candidate in (*strong, *(pair for pair in weak if pair[1] not in used)):
         if candidate.is_file() if video.images is None else candidate.is_dir():

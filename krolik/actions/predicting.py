@@ -64,7 +64,7 @@ def predict(
                 "stop": stop,
                 "skeleton": model.skeleton.to_json(),
             }
-            reports.append(_predict_one(file, (record, video), model, settings, again, reporter))
+            reports.append(_predict_one(file, record, video, model, settings, again, reporter))
         finally:
             video.close()
         if reporter.cancelled():
@@ -94,13 +94,14 @@ def _span(video: Video, start: int, stop: int | None) -> tuple[int, int]:
 
 def _predict_one(
     file: ProjectFile,
-    of: tuple[VideoRecord, Video],
+    record: VideoRecord,
+    video: Video,
     model: PoseModel,
     settings: dict,
     again: bool,
     reporter: Reporter,
 ) -> PredictionReport:
-    video, name = of[1], of[0].name
+    name = record.name
     start, stop = settings["start"], settings["stop"]
     run = None if again else _same_run(file, settings)
     first = start

@@ -49,7 +49,7 @@ def render(
 
             return write_annotated_images(out, video, skeleton, poses_of, frames, style)
         if out.suffix.lower() not in (".mp4", ".m4v", ".mov"):
-            out = out / f"{Path(record.name).stem}_annotated.mp4"
+            out = out / f"{videos.stem(file, record)}_annotated.mp4"
         start, stop = run.document["start"], predictions.next_frame(file, run.id, record.id) or 0
         began, first_done = time.monotonic(), -1
 

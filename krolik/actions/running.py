@@ -52,7 +52,7 @@ def run_all(
             report = RunReport(str(path))
             reports.append(report)
             try:
-                runner.run(path, free_stem(path, stems), report)
+                runner.run(path, _free_stem(path, stems), report)
             except KrolikError as error:
                 report.error = str(error)
     return reports
@@ -68,7 +68,7 @@ def _project_beside(patterns: Sequence[str | Path]) -> Path:
     raise NotFound(f"no model is named and {len(others)} projects lie beside the video", first, "Say --model.")
 
 
-def free_stem(path: Path, taken: set[str]) -> str:
+def _free_stem(path: Path, taken: set[str]) -> str:
     """The file's name without suffix; two videos of the same name do not overwrite each other."""
     stem, number = path.stem, 2
     while stem in taken:

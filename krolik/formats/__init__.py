@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from krolik.errors import InvalidFile, InvalidSetting, NotFound
+from krolik.files import ensure_no_project
 from krolik.formats.probe import ensure_readable
 
 if TYPE_CHECKING:  # the command line reads this table before it does anything: it must cost nothing
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # the command line reads this table before it does anything: 
     from krolik.formats.losses import Carries
 
 LABELS, PREDICTIONS = "labels", "predictions"
+_EXPORT_FIRST = "Write its labels to a file that can be imported: krolik export."
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def detect(path: Path) -> str:
     """The name of the format of a file or folder. Raises NotFound, or InvalidFile naming what can be read."""
     if not path.exists():
         raise NotFound("no such file or folder", path)
+    ensure_no_project(path, "a file of labels", _EXPORT_FIRST)
     if path.suffix.lower() in (".pickle", ".pkl"):
         raise InvalidFile("a pickle can run programs when it is opened, so it is not opened", path,
                           "Import the .h5 or .csv that lies beside it.")  # fmt: skip
@@ -135,6 +138,7 @@ def read(path: str | Path, wishes: Wishes | None = None, form: str | None = None
     if not path.exists():
         raise NotFound("no such file or folder", path)
     if path.is_file():
+        ensure_no_project(path, "a file of labels", _EXPORT_FIRST)
         ensure_readable(path)
     try:
         return FORMATS[form or detect(path)].load().read(path, wishes or Wishes())

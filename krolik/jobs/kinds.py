@@ -128,18 +128,23 @@ def export(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
 
 
 def run(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
-    """The whole way: predicts videos, then writes their tables and annotated videos into a folder."""
-    from krolik.actions.running import free_stem, write_results
+    """The whole way: predicts videos, then writes their tables and annotated videos into a folder.
+
+    The result has the id of each file's video in "of".
+    """
+    from krolik.actions.running import write_results
 
     predicted = predict(file, job, _Part(reporter, 0.0, 0.6))
-    out, written, stems = Path(job.document["out"]), [], set()
+    out, written, of = Path(job.document["out"]), [], []
     done = [v["run"] for v in predicted["videos"] if not v["error"]]
-    for number, made in enumerate(done):
+    for number, predicting in enumerate(done):
         part = _Part(reporter, 0.6 + 0.4 * number / len(done), 0.4 / len(done))
-        run = runs.get(file, made)
-        stem = free_stem(Path(videos.record(file, run.document["video"]).name), stems)
-        written += write_results(file, run, out, _wanted(job.document), part, stem)
-    return {**predicted, "files": [str(p) for p in written]}
+        run = runs.get(file, predicting)
+        record = videos.record(file, run.document["video"])
+        made = write_results(file, run, out, _wanted(job.document), part, videos.stem(file, record))
+        written += made
+        of += [record.id] * len(made)
+    return {**predicted, "files": [str(p) for p in written], "of": of}
 
 
 def _wanted(document: dict):

@@ -38,7 +38,7 @@ class ProjectFile:
     def __init__(self, path: Path, connection: sqlite3.Connection, read_only: bool):
         self.path, self.read_only = path, read_only
         self._connection, self._lock, self._depth = connection, threading.RLock(), 0
-        self._place = _place_of(path)
+        self._place, self._log = _place_of(path), _place_of(_log_of(path))
 
     @classmethod
     def create(cls, path: str | Path, skeleton: Skeleton) -> ProjectFile:
@@ -75,9 +75,7 @@ class ProjectFile:
         path = Path(path)
         if not path.is_file():
             raise NotFound("no such project", path, f"Make it with: krolik new {path.name}.")
-        with path.open("rb") as file:
-            header = file.read(100)
-        if header[:16] != b"SQLite format 3\0" or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        if _application_id(path) != APPLICATION_ID:
             raise InvalidProject("not a Krolik project", path, code="not-a-project")
         read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         with _translated(path):
@@ -103,9 +101,7 @@ class ProjectFile:
                                "read-only")  # fmt: skip
         with self._lock, _translated(self.path):
             if self._depth == 0:
-                if not self.is_there:  # what is written to a deleted file is lost without a word
-                    raise StorageError("the project's file was moved or deleted while it was open", self.path,
-                                       "Put it back.", "project-gone")  # fmt: skip
+                self._ensure_kept()
                 self._connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
             try:
@@ -123,6 +119,18 @@ class ProjectFile:
     def is_there(self) -> bool:
         """Whether the file that is open is still the one of its name."""
         return _place_of(self.path) == self._place
+
+    def _ensure_kept(self) -> None:
+        """Raises StorageError where what is written now would be lost without a word."""
+        if not self.is_there:
+            raise StorageError("the project's file was moved or deleted while it was open", self.path,
+                               "Put it back.", "project-gone")  # fmt: skip
+        if self._log != _place_of(_log_of(self.path)):
+            # Whoever reads the file by hand in this process (a copy made in a notebook) lets SQLite's locks go, as
+            # POSIX has it (https://www.sqlite.org/howtocorrupt.html, 2.2). The next program that closes the project
+            # takes itself for the last one then and removes the log, into which this connection would go on to write.
+            raise StorageError("SQLite's log of the project was removed while it was open", self.path,
+                               "Close the project and open it again; nothing is lost.", "project-gone")  # fmt: skip
 
     def rows(self, sql: str, *values: object) -> list[tuple]:
         """The result of a query."""
@@ -209,6 +217,29 @@ def _place_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _log_of(path: Path) -> Path:
+    """Where SQLite keeps what is not in the file yet."""
+    return Path(f"{path}-wal")
+
+
+def _application_id(path: Path) -> int | None:
+    """What says that it is a project; None for another kind of file.
+
+    Asked of SQLite, not read from the file: a process that closes a file lets go of all locks that it has on it, also
+    those of a connection that it has open (see `ProjectFile._ensure_kept`).
+    """
+    with _translated(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        try:
+            return connection.execute("PRAGMA application_id").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                return None
+            raise
+        finally:
+            connection.close()
 
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:

@@ -91,6 +91,13 @@ def named(file: ProjectFile, new: Sequence[VideoRecord]) -> list[VideoRecord]:
     return found
 
 
+def stem(file: ProjectFile, video: VideoRecord) -> str:
+    """What files about it are called: its name without suffix, or with it where nothing else tells two videos apart."""
+    short = PurePosixPath(video.name).stem
+    alike = [r for r in records(file) if PurePosixPath(r.name).stem.lower() == short.lower()]
+    return short if len(alike) < 2 else video.name
+
+
 def _names(record: VideoRecord) -> Iterator[str]:
     """cam.mp4, mon_cam.mp4, june_mon_cam.mp4, ..., then cam-2.mp4, cam-3.mp4, ..."""
     folders = [part for part in record.path.replace("\\", "/").split("/")[:-1] if part and not part.endswith(":")]

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from krolik.errors import NotFound
+from krolik.files import ensure_no_project
 from krolik.video.frame import Frame
 from krolik.video.images import ImageSequence
 from krolik.video.index import VideoIndex, probe
@@ -50,6 +51,7 @@ def open_video(path: str | Path) -> Video:
         return ImageSequence(path)
     if not path.exists():
         raise NotFound("no such file or folder", path, code="no-file")
+    ensure_no_project(path, "a video", code="not-a-video")
     return VideoFile(path)
 
 
@@ -60,14 +62,16 @@ def check_video(path: Path) -> None:
     elif not path.exists():
         raise NotFound("no such file or folder", path, code="no-file")
     else:
+        ensure_no_project(path, "a video", code="not-a-video")
         probe(path)
 
 
 def content_fingerprint(path: Path) -> str:
     """What tells a video from another wherever it lies: its length and a hash of its beginning, middle and end.
 
-    For a folder of images: the names and sizes of the images.
+    For a folder of images: the names and sizes of the images. Raises InvalidFile for a project.
     """
+    ensure_no_project(path, "a video", code="not-a-video")
     digest = hashlib.sha256()
     if path.is_dir():
         from krolik.video.images import image_names

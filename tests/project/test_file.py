@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from krolik.errors import Conflict, InvalidProject, InvalidSetting, NotFound, StorageError
+from krolik import formats
+from krolik.errors import Conflict, InvalidFile, InvalidProject, InvalidSetting, NotFound, StorageError
 from krolik.project import ProjectFile, labels, runs
 from krolik.project import file as file_module
 from krolik.project.migrate import migrations, newest
 from krolik.skeleton import template
+from krolik.video.source import check_video, content_fingerprint, open_video
 
 
 @pytest.fixture
@@ -229,3 +231,48 @@ def test_the_log_of_a_deleted_project_is_not_played_into_a_new_one(tmp_path):
     with ProjectFile.create(path, template("fly")) as file:
         file.check()
         assert runs.every(file, "train") == [] and labels.skeleton(file) == template("fly")
+
+
+READER = """
+import sys
+from krolik.project import ProjectFile, runs
+with ProjectFile.open(sys.argv[1]) as file:
+    print(len(runs.every(file, "train")))
+"""
+
+
+def _runs_seen_by_another_process(path: Path) -> int:
+    seen = subprocess.run([sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=True)
+    return int(seen.stdout)
+
+
+def test_opening_it_once_more_does_not_take_its_log_away(project):
+    """A process that closed a second handle on the file would lose its locks, and the next one removed its log."""
+    for number in range(3):
+        runs.start(project, "train", {})
+        ProjectFile.open(project.path).close()
+        assert _runs_seen_by_another_process(project.path) == number + 1
+
+
+@pytest.mark.parametrize("taken_for", [open_video, check_video, content_fingerprint, formats.read, formats.detect])
+def test_taken_for_something_else_it_is_not_even_opened(project, taken_for):
+    runs.start(project, "train", {})
+    with pytest.raises(InvalidFile, match="a Krolik project, not"):
+        taken_for(project.path)
+    assert _runs_seen_by_another_process(project.path) == 1
+    assert runs.start(project, "train", {}) == 2
+    assert _runs_seen_by_another_process(project.path) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of Windows belong to the handle")
+def test_after_a_copy_by_hand_nothing_is_written_into_a_log_that_is_gone(project, tmp_path):
+    runs.start(project, "train", {})
+    shutil.copy(project.path, tmp_path / "copy.krolik")
+    assert _runs_seen_by_another_process(project.path) == 1
+    with pytest.raises(StorageError, match="log of the project was removed.*open it again"):
+        runs.start(project, "train", {})
+    project.close()
+    with ProjectFile.open(project.path) as file:
+        assert runs.start(file, "train", {}) == 2
+        assert _runs_seen_by_another_process(project.path) == 2
+        file.check()

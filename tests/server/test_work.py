@@ -115,13 +115,16 @@ def test_all_videos_at_once_each_with_files_of_its_own(live, base, tmp_path):
     other = tmp_path / "rabbit.mkv"
     write_clip(other, VARIANTS["plain"], 9)
     with ProjectFile.open(tmp_path / "rabbit.krolik") as file:
-        add_videos(file, [other], "test")
+        (added,) = add_videos(file, [other], "test")
     job = ended(live.client, base, begin(live, base, "run", to=["csv"])["id"])
     assert job["status"] == "done", job
-    assert sorted(job["files"]) == [
-        "rabbit-2.csv", "rabbit-2_annotated.mp4", "rabbit.csv", "rabbit_annotated.mp4",
-    ]  # fmt: skip
-    assert len(job["result"]["videos"]) == 2
+    files = ["rabbit.mkv.csv", "rabbit.mkv_annotated.mp4", "rabbit.mp4.csv", "rabbit.mp4_annotated.mp4"]
+    assert sorted(job["files"]) == files and len(job["result"]["videos"]) == 2
+    assert {f for f, of in zip(job["files"], job["result"]["of"], strict=True) if of == added.id} == set(files[:2])
+    first = {f: (tmp_path / "rabbit-exports" / f).read_bytes() for f in files[2:]}
+    one = ended(live.client, base, begin(live, base, "run", to=["csv"], videos=[added.id])["id"])
+    assert one["status"] == "done" and sorted(one["files"]) == files[:2], one
+    assert first == {f: (tmp_path / "rabbit-exports" / f).read_bytes() for f in first}
 
 
 def test_poses_and_curves(live, base):
