@@ -1,4 +1,4 @@
-"""Adding videos to a project, and finding them again when they have moved."""
+"""Adding videos to a project, taking them out, and finding them again when they have moved."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from krolik.actions.reporter import Reporter
 from krolik.errors import Cancelled, NotFound
-from krolik.project import ProjectFile, history, videos
-from krolik.project.edits import Change
+from krolik.project import ProjectFile, history, labels, selection, videos
+from krolik.project.edits import Change, Edit
 from krolik.project.videos import VideoRecord
 from krolik.video import VideoFile, open_video
 from krolik.video.index import build_index
@@ -75,6 +75,22 @@ def _opened(path: Path, part: tuple[int, int], reporter: Reporter | None) -> Vid
         reporter.progress("read videos", (part[0] + fraction) / part[1], path.name)
 
     return VideoFile(path, build_index(path, progress))
+
+
+def remove_videos(file: ProjectFile, names: Iterable[str], source: str) -> list[VideoRecord]:
+    """Takes videos out of the project with their labels and marks, in one change, which an undo brings back.
+
+    Their files stay where they are; pixels and predictions stay in the project for the undo. Raises NotFound.
+    """
+    with file.write():
+        gone = list({record.id: record for record in (videos.record(file, name) for name in names)}.values())
+        edits: list[Edit] = []
+        for record in gone:
+            edits.append(videos.remove_video(file, record))
+            edits += [labels.remove_frame(file, key) for key in labels.documents(file, record.id)]
+            edits += selection.unmark(file, selection.load(file, record.id))
+        history.commit(file, Change(tuple(edits), source, f"remove {len(gone)} video(s)"))
+    return gone
 
 
 def relink(file: ProjectFile, path: Path, source: str) -> VideoRecord:

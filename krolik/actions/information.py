@@ -59,9 +59,9 @@ def describe(file: ProjectFile, check: bool) -> ProjectInformation:
         for m in models.every(file)
     ]  # fmt: skip
     predicted = [
-        {"run": r.id, "video": by_id.get(r.document["video"], "?"), "model": r.document["model"],
+        {"run": r.id, "video": by_id[r.document["video"]], "model": r.document["model"],
          "frames": r.document["stop"] - r.document["start"], "status": r.status}
-        for r in runs.every(file, "predict")
+        for r in runs.every(file, "predict") if r.document["video"] in by_id
     ]  # fmt: skip
     interrupted = [
         {"run": r.id, "kind": r.kind} for kind in ("train", "predict") for r in runs.every(file, kind)

@@ -71,6 +71,15 @@ class Project:
 
         return add_videos(self.file, expand(many(videos)), "api")
 
+    def remove(self, videos: str | Sequence[str]) -> list[VideoRecord]:
+        """Takes videos, by name or id, out of the project with their labels and marks; one change, which can be undone.
+
+        Their files are not touched. Raises NotFound.
+        """
+        from krolik.actions.adding import remove_videos
+
+        return remove_videos(self.file, [videos] if isinstance(videos, str) else videos, "api")
+
     def relink(self, path: PathLike) -> VideoRecord:
         """Tells the project where one of its videos lies now. Raises NotFound, InvalidFile."""
         from krolik.actions.adding import relink

@@ -7,11 +7,12 @@ import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from krolik.errors import InvalidFile, NotFound
+from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.project.edits import Edit, document
 from krolik.project.file import ProjectFile
 from krolik.project.history import current
@@ -63,7 +64,7 @@ def record(file: ProjectFile, wanted: str) -> VideoRecord:
     if len(found) != 1:
         known = ", ".join(r.name for r in records(file)) or "none yet"
         problem = f"{len(found)} videos are named" if found else "no video is named"
-        raise NotFound(f"{problem} {wanted!r}", file.path, f"The project has: {known}.")
+        raise NotFound(f"{problem} {wanted!r}", file.path, f"The project has: {known}.", "no-such-video")
     return found[0]
 
 
@@ -121,6 +122,11 @@ def set_video(file: ProjectFile, new: VideoRecord) -> Edit:
     return Edit("video", new.id, current(file, "video", new.id), new.to_document())
 
 
+def remove_video(file: ProjectFile, old: VideoRecord) -> Edit:
+    """The edit after which the project has no such video."""
+    return Edit("video", old.id, current(file, "video", old.id), None)
+
+
 def keep_index(file: ProjectFile, identity: str, index: VideoIndex) -> None:
     """Keeps the frame index, so that the file need not be read through again."""
     with file.write():
@@ -166,7 +172,13 @@ def open_record(file: ProjectFile, wanted: VideoRecord) -> Video:
     if wanted.names is not None:
         return ImageSequence(path, wanted.names)
     index = frame_index(file, wanted.id)
-    return VideoFile(path, index) if index is not None else open_video(path)
+    if index is not None:
+        return VideoFile(path, index)
+    video = open_video(path)
+    if video.index is not None and not file.read_only:  # a video that was taken out and brought back
+        with suppress(KrolikError):  # others are writing: it is made anew next time
+            keep_index(file, wanted.id, video.index)
+    return video
 
 
 def moved(file: ProjectFile, old: VideoRecord, path: Path) -> VideoRecord:

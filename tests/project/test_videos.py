@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from krolik.actions.adding import add_videos, expand, open_for, relink
+from krolik.actions import selecting, splitting
+from krolik.actions.adding import add_videos, expand, open_for, relink, remove_videos
 from krolik.errors import InvalidFile, NotFound
-from krolik.project import ProjectFile, videos
+from krolik.project import ProjectFile, history, labels, selection, videos
 from krolik.skeleton import template
 from tests.clips import VARIANTS, write_clip
 
@@ -114,3 +115,26 @@ def test_a_renamed_record_is_found_beside_the_project(home, tmp_path):
         assert videos.locate(file, record) == home.resolve() / "cam.mp4"
         (home / "cam.mp4").rename(tmp_path / "cam.mp4")
         assert relink(file, tmp_path / "cam.mp4", "test").name == "tue_cam.mp4"
+
+
+def test_a_video_is_taken_out_with_its_labels_and_brought_back(labelled):
+    record = videos.records(labelled)[0]
+    write_clip(labelled.path.parent / "other.mp4", VARIANTS["plain"], 5)
+    (other,) = add_videos(labelled, [labelled.path.parent / "other.mp4"], "test")
+    selecting.mark(labelled, record.id, [1, 2], "test")
+    splitting.split(labelled, "every:5", None, "test")
+    before = labels.documents(labelled)
+    assert len(before) == 15
+    with pytest.raises(NotFound, match="cat.mp4"):
+        remove_videos(labelled, [record.name, "cat.mp4"], "test")
+    assert labels.documents(labelled) == before
+    assert remove_videos(labelled, [record.name, record.id], "test") == [record]
+    assert videos.records(labelled) == [other] and labels.documents(labelled) == {} == selection.load(labelled)
+    assert splitting.split_parts(labelled, "every:5", "test") == {}
+    history.undo(labelled, "test")
+    assert videos.record(labelled, record.name) == record and labels.documents(labelled) == before
+    assert len(selection.load(labelled)) == 2 and len(splitting.split_parts(labelled, "every:5", "test")) == 15
+    assert videos.frame_index(labelled, record.id) is None
+    with videos.open_record(labelled, record) as video:
+        kept = videos.frame_index(labelled, record.id)
+        assert kept is not None and video.index is not None and (kept.pts == video.index.pts).all()

@@ -457,3 +457,14 @@ def test_killing_the_server_loses_no_acknowledged_edit(project, after):
     for (frame, keypoint), x in acknowledged.items():
         assert frames[frame].states[keypoint] == State.VISIBLE
         assert frames[frame].points[keypoint, 0] >= x  # or what was sent last and not acknowledged any more
+
+
+def test_a_removed_video_is_no_place_to_label_until_an_undo(page):
+    page.edit(12, put({0: (3, 1, 1)}))
+    assert page.client.request("DELETE", page.at, json={}).status_code == 200
+    assert page.get("").json()["videos"] == [] and page.get("/overview").json()["lanes"] == {}
+    refused = page.client.get(f"{page.at}/frames/12?width=320")
+    assert refused.status_code == 404
+    page.client.post(f"{page.base}/undo", json={})
+    assert page.client.get(f"{page.at}/frames/13?width=320").status_code == 200
+    assert list(page.get("/overview").json()["lanes"].values())[0]["labelled"] == [12]

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from krolik.project import ProjectFile
+from krolik.actions import selecting
+from krolik.actions.adding import add_videos
+from krolik.project import ProjectFile, videos
 from krolik.video.writer import VideoWriter
 from tests.clips import VARIANTS, write_clip
 from tests.server.conftest import project_for
@@ -391,3 +393,36 @@ def test_a_cyrillic_project_of_several_videos(ui, tmp_path):
         ui.page.keyboard.press("Space")
         ui.page.wait_for_timeout(500)
     assert names == {"утро.mp4", "вечер.mp4"}
+
+
+def test_the_video_that_was_chosen_stays_whatever_the_address_named(ui, project):
+    """A link names the first video; the list, the queue and what others do lead to where they say."""
+    write_clip(project.parent / "other.mp4", VARIANTS["plain"], 30)
+    with ProjectFile.open(project) as file:
+        (other,) = add_videos(file, [project.parent / "other.mp4"], "test")
+        first = videos.record(file, "clip.mp4")
+        selecting.mark(file, first.id, [5, 9], "test")
+        selecting.mark(file, other.id, [7, 12], "test")
+    identity = ui.live.workspace.open(project).id
+    ui.visit(f"#/p/{identity}/label/{first.id}/5")
+    ui.settled(5)
+    chosen = ui.page.locator(".bar select").first
+    chosen.select_option(other.id)
+    ui.settled(7)
+    ui.click(20, 10)
+    ui.saved()
+    ui.page.wait_for_timeout(300)  # what was saved is told to the page
+    assert chosen.input_value() == other.id and ui.number == 7
+    ui.page.keyboard.press("Space")
+    ui.settled(12)
+    assert chosen.input_value() == other.id
+    ui.page.keyboard.press("Space")
+    ui.page.wait_for_function("id => document.querySelector('.bar select').value === id", arg=first.id)
+    ui.settled(5)
+    ui.visit(f"#/p/{identity}/results/{first.id}")
+    chosen = ui.page.locator(".bar select").first
+    chosen.select_option(other.id)
+    with ProjectFile.open(project) as file:
+        selecting.mark(file, first.id, [20], "test")
+    ui.page.wait_for_timeout(1500)
+    assert chosen.input_value() == other.id

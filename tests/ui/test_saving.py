@@ -103,6 +103,23 @@ def test_a_project_whose_video_is_away_says_so(ui, project):
     ui.page.get_by_role("button", name=text("videos.relink")).wait_for(state="detached")
 
 
+def test_a_video_is_removed_with_its_labels_and_comes_back(ui, project):
+    identity = ui.label(project)
+    ui.click(20, 10)
+    ui.saved()
+    kept = ui.labels(identity)
+    ui.visit(f"#/p/{identity}/videos")
+    ui.page.get_by_role("button", name=text("videos.remove"), exact=True).click()
+    ui.page.locator("[data-role=remove]").click()
+    ui.page.get_by_text(text("videos.none")).wait_for()
+    ui.visit(f"#/p/{identity}/label")
+    ui.page.get_by_text(text("label.no-video")).wait_for()
+    ui.visit(f"#/p/{identity}/videos")
+    ui.page.get_by_role("button", name=text("action.undo")).click()
+    ui.page.get_by_role("heading", name="clip.mp4").wait_for()
+    assert ui.labels(identity) == kept and kept
+
+
 def test_a_read_only_project_can_be_looked_at(ui, project, monkeypatch):
     monkeypatch.setattr("krolik.project.file.os.access", lambda path, mode: False)
     identity = ui.label(project)

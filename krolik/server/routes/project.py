@@ -40,13 +40,14 @@ def snapshot(opened: Project) -> dict:
     event = jobs.last_event(file)  # read first: what is below is this new, or newer
     if not file.read_only:
         control.settle(file)
+    found = videos.records(file)
     return {
         "id": opened.id, "name": file.path.stem, "path": str(file.path), "read_only": file.read_only,
         "revision": history.revision(file), "skeleton": labels.skeleton(file).to_json(),
-        "next_keypoint": labels.next_keypoint(file), "videos": [_video(opened, r) for r in videos.records(file)],
+        "next_keypoint": labels.next_keypoint(file), "videos": [_video(opened, r) for r in found],
         "undo": _logged(history.next_undo(file)), "redo": _logged(history.next_redo(file)),
         "models": len(models.every(file)), "event": event, "jobs": [job_json(j) for j in jobs.every(file, SHOWN_JOBS)],
-        "predictions": len(newest_predictions(file)), "background": opened.drafts.on,
+        "predictions": len({r.id for r in found} & newest_predictions(file).keys()), "background": opened.drafts.on,
         "split": chosen_split(file),
     }  # fmt: skip
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from krolik.actions import selecting
-from krolik.actions.adding import relink_record
+from krolik.actions.adding import relink_record, remove_videos
 from krolik.actions.labelling import label
 from krolik.errors import InvalidSetting, KrolikError, NotFound
 from krolik.poses import FrameKey
@@ -141,6 +141,14 @@ def unmark(message: MarkMessage, opened: Project, video: VideoOf) -> dict:
 @router.get("/marks")
 def marked(opened: Project, video: VideoOf) -> dict:
     return {"frames": {k.index: origin for k, origin in selection.load(opened.file, video.id).items()}}
+
+
+@router.delete("")
+def remove(message: NothingMessage, opened: Project, video: VideoOf) -> dict:
+    """Takes the video out of the project with its labels and marks; an undo brings it back."""
+    remove_videos(opened.file, [video.id], "ui")
+    opened.forget_video(video)
+    return {"revision": history.revision(opened.file)}
 
 
 @router.post("/relink")
