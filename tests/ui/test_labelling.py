@@ -9,7 +9,8 @@ import pytest
 
 from krolik.actions import selecting
 from krolik.actions.adding import add_videos
-from krolik.project import ProjectFile, videos
+from krolik.poses import Predictions
+from krolik.project import ProjectFile, labels, predictions, runs, videos
 from krolik.video.writer import VideoWriter
 from tests.clips import VARIANTS, write_clip
 from tests.server.conftest import project_for
@@ -426,3 +427,30 @@ def test_the_video_that_was_chosen_stays_whatever_the_address_named(ui, project)
         selecting.mark(file, first.id, [20], "test")
     ui.page.wait_for_timeout(1500)
     assert chosen.input_value() == other.id
+
+
+def test_accepting_takes_over_what_is_probable_only(ui, project):
+    """A model's place for a keypoint that it hardly sees is shown, and no label until somebody drags it."""
+    with ProjectFile.open(project) as file:
+        video = videos.record(file, "clip.mp4")
+        about = {"video": video.id, "model": "m", "start": 0, "stop": 60, "skeleton": labels.skeleton(file).to_json()}
+        run = runs.start(file, "predict", about)
+        places = np.linspace((10, 10), (150, 80), 8, dtype=np.float32)
+        xy = np.tile(places, (60, 1, 1, 1))
+        score = np.tile(np.array([0.9, 0.9, 0.05, 0.5, 0.19, 0.2, 0.1, 0.3], np.float32), (60, 1, 1))
+        score[1] = 0.1
+        predictions.store(file, run, video.id, Predictions(0, xy, score, np.ones(60, bool)))
+    identity = ui.label(project)
+    page = ui.page
+    page.get_by_role("button", name=text("label.accept")).wait_for()
+    ui.drag(tuple(places[2].tolist()), (60, 70))
+    ui.saved()
+    assert list(ui.points(identity, 0)) == [2]
+    page.get_by_role("button", name=text("label.accept")).click()
+    ui.saved()
+    assert sorted(ui.points(identity, 0)) == [0, 1, 2, 3, 5, 7]
+    page.keyboard.press("d")
+    ui.settled(1)
+    page.get_by_role("button", name=text("label.accept")).click()
+    page.get_by_text(text("label.nothing-probable")).wait_for()
+    assert list(ui.labels(identity)) == [0] and ui.number == 1

@@ -1,6 +1,6 @@
 // Drawing a frame and the poses on it.
 import type { Animal, Ghost, Skeleton } from "./api";
-import { ABSENT, OCCLUDED, placeOf, sides, type Place } from "./pose";
+import { ABSENT, isProbable, OCCLUDED, placeOf, sides, type Place } from "./pose";
 import { toScreen, type Size, type View } from "./view";
 
 export interface Layer { context: CanvasRenderingContext2D; width: number; height: number; ratio: number }
@@ -150,19 +150,20 @@ function caption(context: CanvasRenderingContext2D, text: string, [x, y]: Place)
   context.fillText(text, x + 14, y + 5);
 }
 
-/** A proposal: dashed outlines. */
+/** A proposal: dashed outlines; faint and without lines where it is hardly there. */
 export function drawGhost(context: CanvasRenderingContext2D, ghost: Ghost, view: View, look: Look,
                           moved: Record<string, Place> | null) {
   const places: Record<string, Place> = {};
   for (const [id, [x, y]] of Object.entries(ghost)) places[id] = toScreen(view, ...(moved?.[id] ?? [x, y]));
   context.save();
   context.setLineDash([4, 3]);
-  edges(context, places, look, true);
+  edges(context, Object.fromEntries(Object.entries(places).filter(([id]) => isProbable(ghost[id]!))), look, true);
   const side = sides(look.skeleton);
   for (const { id, color } of look.skeleton.keypoints) {
     const place = places[id];
     if (!place) continue;
     shape(context, side[id] ?? "middle", place, RADIUS);
+    context.globalAlpha = isProbable(ghost[id]!) || moved?.[id] ? 1 : 0.4;
     context.strokeStyle = "#000000a0";
     context.lineWidth = 4;
     context.stroke();

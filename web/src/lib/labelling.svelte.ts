@@ -6,7 +6,7 @@ import { labelSize } from "./frames";
 import { t } from "./i18n.svelte";
 import { Outbox } from "./outbox.svelte";
 import { Player } from "./player.svelte";
-import { ABSENT, applied, clamped, dropped, interpolated, OCCLUDED, placeOf, setPoints, swapped, VISIBLE,
+import { ABSENT, applied, clamped, dropped, interpolated, isProbable, OCCLUDED, placeOf, setPoints, swapped, VISIBLE,
          type Place } from "./pose";
 import type { Project } from "./project.svelte";
 import { complain, say } from "./toasts.svelte";
@@ -435,9 +435,9 @@ export class Labelling {
     this.proposals = { frame, ghosts: interpolated(near.before.document, near.after.document, fraction) };
   }
 
-  /** Takes a proposal over as labels: one animal's point where it was dragged to, or all that is proposed. */
+  /** Takes a proposal over as labels: one animal's point where it was dragged to, or all that are probable. */
   accept(ghost: Ghost, moved: Record<string, Place> = {}, only?: number) {
-    const entries = Object.entries(ghost).filter(([id]) => only === undefined || Number(id) === only);
+    const entries = Object.entries(ghost).filter(([id, point]) => (only === undefined ? isProbable(point) : Number(id) === only));
     const points = Object.fromEntries(entries.map(([id, [x, y]]) => {
       const [px, py] = moved[id] ?? [x, y];
       return [id, [VISIBLE, clamped(px, this.size[0]), clamped(py, this.size[1])] as Point];
@@ -445,10 +445,15 @@ export class Labelling {
     return setPoints(this.animal || operationName().slice(0, 8), points);
   }
 
+  /** Whether one can go on: where nothing that is proposed is probable, a person has to look. */
   acceptAll(): boolean {
-    const { ghosts } = this;
-    if (!ghosts.length) return false;
-    const operations = ghosts.map((ghost, i) => {
+    if (!this.ghosts.length) return true;
+    const probable = this.ghosts.filter((ghost) => Object.values(ghost).some(isProbable));
+    if (!probable.length) {
+      say(t("label.nothing-probable"));
+      return false;
+    }
+    const operations = probable.map((ghost, i) => {
       const operation = this.accept(ghost);
       return i === 0 ? operation : { ...operation, animal: operationName().slice(0, 8) } as Operation;
     });

@@ -54,6 +54,10 @@ export function swapped(animal: Animal, skeleton: Skeleton): Record<string, Poin
   return points;
 }
 
+/** As the default of everything else that is drawn and counted: below it a point is more likely not there. */
+export const PROBABLE = 0.2;
+export const isProbable = ([, , score]: Ghost[string]) => score >= PROBABLE;
+
 /** Proposals between two labelled frames, for animals that match by track, else by their order. */
 export function interpolated(before: Document, after: Document, fraction: number): Ghost[] {
   return before.instances.flatMap((first, i) => {
