@@ -17,6 +17,7 @@ from krolik.formats import FORMATS, PREDICTIONS, writable
 from krolik.inference.model import PoseModel
 from krolik.inference.smoothing import Smoothing
 from krolik.project import ProjectFile, videos
+from krolik.project.naming import distinct, stems
 from krolik.project.runs import Run
 from krolik.rendering.overlay import Style
 
@@ -41,21 +42,23 @@ def run_all(
         known = ", ".join(writable(PREDICTIONS))
         raise InvalidSetting(f"{unknown[0]!r} cannot be written", "--to", f"There are: {known}.")
     runner = _Runner(load_model(None, model or _project_beside(patterns)), out, wanted, reporter)
-    reports, stems = [], set()
-    for pattern in patterns:
+    reports = list({r.video: r for pattern in patterns for r in _expanded(pattern)}.values())
+    there = [report for report in reports if not report.error]
+    names = stems(distinct([str(Path(report.video).absolute()) for report in there]))
+    for report, name in zip(there, names, strict=True):
         try:
-            paths = expand([pattern])
-        except NotFound as error:
-            reports.append(RunReport(str(pattern), error=str(error)))
-            continue
-        for path in paths:
-            report = RunReport(str(path))
-            reports.append(report)
-            try:
-                runner.run(path, _free_stem(path, stems), report)
-            except KrolikError as error:
-                report.error = str(error)
+            runner.run(Path(report.video), name, report)
+        except KrolikError as error:
+            report.error = str(error)
     return reports
+
+
+def _expanded(pattern: str | Path) -> list[RunReport]:
+    """A report to be filled for each video that the pattern means; one that says so where there is none."""
+    try:
+        return [RunReport(str(path)) for path in expand([pattern])]
+    except NotFound as error:
+        return [RunReport(str(pattern), error=str(error))]
 
 
 def _project_beside(patterns: Sequence[str | Path]) -> Path:
@@ -66,15 +69,6 @@ def _project_beside(patterns: Sequence[str | Path]) -> Path:
     if own.is_file() or len(others) == 1:
         return own if own.is_file() else others[0]
     raise NotFound(f"no model is named and {len(others)} projects lie beside the video", first, "Say --model.")
-
-
-def _free_stem(path: Path, taken: set[str]) -> str:
-    """The file's name without suffix; two videos of the same name do not overwrite each other."""
-    stem, number = path.stem, 2
-    while stem in taken:
-        stem, number = f"{path.stem}-{number}", number + 1
-    taken.add(stem)
-    return stem
 
 
 def table_name(stem: str, table: str) -> str:

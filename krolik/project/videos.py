@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from itertools import count
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.project.edits import Edit, document
 from krolik.project.file import ProjectFile
 from krolik.project.history import current
+from krolik.project.naming import distinct, stems
 from krolik.video import ImageSequence, Video, VideoFile, VideoIndex, open_video
 from krolik.video.source import content_fingerprint
 
@@ -74,38 +73,15 @@ def find(file: ProjectFile, fingerprint: str) -> VideoRecord | None:
 
 
 def named(file: ProjectFile, new: Sequence[VideoRecord]) -> list[VideoRecord]:
-    """The new records with names that no other video has: where files are called the same, folders come before.
-
-    Of mon/cam.mp4 and tue/cam.mp4 tables and file names could not be told apart; they become mon_cam.mp4 and
-    tue_cam.mp4. A video that the project has already keeps its name.
-    """
-    called = Counter(record.name.lower() for record in new)
-    taken = {record.name.lower() for record in records(file)}
-    found = []
-    for record in new:
-        names = _names(record)
-        if called[record.name.lower()] > 1:
-            next(names)
-        name = next(name for name in names if name.lower() not in taken)
-        taken.add(name.lower())
-        found.append(replace(record, name=name))
-    return found
+    """The new records with names that no other video has. A video that the project has already keeps its name."""
+    names = distinct([record.path for record in new], [record.name for record in records(file)])
+    return [replace(record, name=name) for record, name in zip(new, names, strict=True)]
 
 
 def stem(file: ProjectFile, video: VideoRecord) -> str:
-    """What files about it are called: its name without suffix, or with it where nothing else tells two videos apart."""
-    short = PurePosixPath(video.name).stem
-    alike = [r for r in records(file) if PurePosixPath(r.name).stem.lower() == short.lower()]
-    return short if len(alike) < 2 else video.name
-
-
-def _names(record: VideoRecord) -> Iterator[str]:
-    """cam.mp4, mon_cam.mp4, june_mon_cam.mp4, ..., then cam-2.mp4, cam-3.mp4, ..."""
-    folders = [part for part in record.path.replace("\\", "/").split("/")[:-1] if part and not part.endswith(":")]
-    for depth in range(len(folders) + 1):
-        yield "_".join([*folders[len(folders) - depth :], record.name])
-    name = PurePosixPath(record.name)
-    yield from (f"{name.stem}-{i}{name.suffix}" for i in count(2))
+    """What files about it are called; no other video's are."""
+    known = records(file)
+    return stems([record.name for record in known])[[record.id for record in known].index(video.id)]
 
 
 def describe(file: ProjectFile, video: Video, names: list[str] | None = None) -> VideoRecord:

@@ -7,6 +7,7 @@ import pytest
 
 from krolik.video import open_video
 from tests.cli.conftest import QUICK
+from tests.clips import VARIANTS, write_clip
 
 
 @pytest.fixture
@@ -81,6 +82,13 @@ def test_model_file_and_run(krolik, project, rabbit, tmp_path):
         names = sorted(p.name for p in (tmp_path / out).iterdir())
         assert names == ["rabbit.csv", "rabbit.h5", "rabbit.json", "rabbit_annotated.mp4"]
     assert (tmp_path / "a" / "rabbit.csv").read_bytes() == (tmp_path / "b" / "rabbit.csv").read_bytes()
+    other = tmp_path / "tue" / "rabbit.mp4"
+    other.parent.mkdir()
+    write_clip(other, VARIANTS["plain"], 9)
+    done = krolik("run", rabbit[0], other, rabbit[0], "--model", project, "-o", tmp_path / "c", "--to", "csv")
+    own = rabbit[0].parent.name
+    names = ["tue_rabbit.csv", "tue_rabbit_annotated.mp4", f"{own}_rabbit.csv", f"{own}_rabbit_annotated.mp4"]
+    assert done.code == 0 and sorted(p.name for p in (tmp_path / "c").iterdir()) == sorted(names)
 
 
 def test_stored_predictions_equal_run(krolik, project, rabbit, tmp_path):

@@ -162,10 +162,10 @@ def test_suggestions_have_reasons_and_proposals(live, base, tmp_path):
 
 @pytest.mark.parametrize("what, body, code", [
     ("train", {"budget": "soon"}, "other"), ("train", {"input_px": 1}, "bad-request"),
-    ("predict", {"videos": ["nothing"]}, "other"), ("predict", {"model": "nobody"}, "no-such-model"),
+    ("predict", {"videos": ["nothing"]}, "no-such-video"), ("predict", {"model": "nobody"}, "no-such-model"),
     ("export", {"what": "labels", "to": "magic"}, "bad-request"), ("run", {"to": ["coco"]}, "bad-request"),
     ("import", {"path": "/etc/passwd"}, "outside-roots"), ("import", {"path": "x"}, "no-file"),
-    ("suggest", {"count": 0}, "bad-request"), ("render", {"video": "v", "frames": "0"}, "other"),
+    ("suggest", {"count": 0}, "bad-request"), ("render", {"video": "v", "frames": "0"}, "no-such-video"),
 ])  # fmt: skip
 def test_bad_wishes_start_nothing(live, base, what, body, code):
     before = len(live.client.get(f"{base}/jobs").json())
