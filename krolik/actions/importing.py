@@ -229,6 +229,8 @@ def _records(
                     source,
                     "Put it beside the labels, or say where it is with --video, or add it first: "
                     f"krolik add {file.path.name} VIDEO.",
+                    "labels-without-video",
+                    name=wanted.name,
                 )
             images = wanted.images is not None or wanted.path.is_dir()
             video = ImageSequence(wanted.path, wanted.images) if images else open_video(wanted.path)

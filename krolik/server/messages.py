@@ -221,7 +221,10 @@ class ExportMessage(Message):
 
 
 class ImportMessage(Message):
+    """videos: where the videos are that the source names, files or folders, if not where it says."""
+
     path: Text
+    videos: list[Text] = Field([], max_length=500)
 
 
 class SwitchMessage(Message):

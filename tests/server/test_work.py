@@ -1,6 +1,7 @@
 """Long work over HTTP: started, followed by the stream, stopped, gone on with; its results fetched."""
 
 import json
+import shutil
 
 import pytest
 
@@ -206,3 +207,24 @@ def test_drafts_begin_by_themselves_when_there_is_enough(rabbit, tmp_path):
         control.wait(file, job.id, 60)
         assert drafts.consider() is None  # not again for the same labels
         assert jobs.get(file, job.id).document["labelled"] >= FIRST
+
+
+def test_labels_come_in_when_it_is_said_where_their_video_is(live, base, rabbit, tmp_path):
+    job = ended(live.client, base, begin(live, base, "export", what="labels", to="json")["id"])
+    moved = tmp_path / "elsewhere" / job["files"][0]
+    moved.parent.mkdir()
+    shutil.move(tmp_path / "rabbit-exports" / job["files"][0], moved)
+    with ProjectFile.create(tmp_path / "b" / "other.krolik", template("rabbit")):
+        pass
+    other = live.open(tmp_path / "b" / "other.krolik")
+    text = moved.read_text("utf-8").replace(str(rabbit[0].parent), "/nowhere")
+    moved.write_text(text, "utf-8")
+    failed = ended(live.client, other, begin(live, other, "import", path=str(moved))["id"])
+    assert failed["error"]["code"] == "labels-without-video" and failed["error"]["values"]["name"] == "rabbit.mp4"
+    live.workspace.places.allow(rabbit[0].parent)
+    done = ended(
+        live.client, other, begin(live, other, "import", path=str(moved), videos=[str(rabbit[0].parent)])["id"]
+    )
+    assert done["status"] == "done" and done["result"]["report"]["frames"] == 15, done
+    refused = live.client.post(f"{other}/import", json={"path": str(moved), "videos": ["/etc/passwd"]})
+    assert refused.json()["code"] == "outside-roots"

@@ -135,12 +135,18 @@ def render(message: RenderMessage, opened: Project, work: Work) -> dict:
 @router.post("/import")
 def import_labels(message: ImportMessage, opened: Project, work: Work) -> dict:
     """Labels and predictions of any format, from a file of this computer."""
-    path = Path(message.path).expanduser()
+    source, *places = [_allowed(work, text) for text in (message.path, *message.videos)]
+    return _start(opened, "import", {"source": source, "videos": places})
+
+
+def _allowed(work: Workspace, text: str) -> str:
+    """The path that somebody wrote. Raises NotFound, Outside."""
+    path = Path(text).expanduser()
     if not path.is_absolute() or not path.exists():
-        raise NotFound("no such file or folder", message.path, code="no-file")
+        raise NotFound("no such file or folder", text, code="no-file")
     if not work.places.inside(path):
-        raise Outside("this folder may not be looked into", message.path, code="outside-roots")
-    return _start(opened, "import", {"source": str(path)})
+        raise Outside("this folder may not be looked into", text, code="outside-roots")
+    return str(path)
 
 
 def smoothing(message: SmoothingMessage) -> Smoothing:
