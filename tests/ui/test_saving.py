@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+import krolik as package
+from krolik.actions.labelling import Point, SetPoints
+from krolik.poses import State
 from krolik.project import ProjectFile, history
 from tests.ui.conftest import KEY, Ui, text
 
@@ -180,3 +183,22 @@ def test_a_hostile_page_in_the_same_browser_can_do_nothing(ui, project, tmp_path
 def test_the_launch_link_leaves_no_token_in_the_address(ui, project):
     identity = ui.label(project)
     assert KEY not in ui.page.url and ui.page.url.endswith(f"#/p/{identity}/label")
+
+
+def test_an_import_says_what_it_brought_until_it_is_read(ui, project, tmp_path):
+    with package.open(project) as opened:
+        opened.label("clip.mp4", 3, SetPoints("a", {0: Point(State.VISIBLE, 5.0, 6.0)}))
+        opened.export(tmp_path / "labels.json", "json", what="labels")
+    identity = ui.live.workspace.open(project).id
+    ui.visit(f"#/p/{identity}/videos")
+    ui.page.get_by_role("button", name=text("import.title")).click()
+    ui.page.get_by_label(text("import.path")).fill(str(tmp_path / "labels.json"))
+    ui.page.get_by_role("button", name=text("import.go")).last.click()
+    card = ui.page.locator("[data-role=imported]")
+    card.wait_for(timeout=60_000)
+    assert "Krolik JSON" in card.inner_text() and card.locator("li").count() == 1
+    card.get_by_role("button").click()
+    card.wait_for(state="detached")
+    ui.page.reload()
+    ui.page.get_by_role("heading", name="clip.mp4").wait_for()
+    assert card.count() == 0
