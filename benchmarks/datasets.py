@@ -6,7 +6,8 @@
 
 openfield, reaching: split every:5. flies13: two flies in 1350 frames, each cut out as a picture of its own (its box
 and a margin, so that neighbours are in view as well); training pictures evenly from the first 60 % of the time, test
-pictures from the last 30 %, every fifth frame; the 10 % between are left out.
+pictures from the last 30 %, every fifth frame; the 10 % between are left out. flies13-whole: whole frames of
+the same times, with both flies.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import numpy as np
 
 import krolik
 from krolik import api
+from krolik.poses import FrameKey, Instance, LabeledFrame, State
+from krolik.project import history, labels, videos
+from krolik.project.edits import Change
 from krolik.video import open_video
 from krolik.views import View
 
@@ -31,6 +35,8 @@ def project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
     """A new project with the labels of a set, and the rule of its split."""
     source, _, count = name.partition(":")
     opened = krolik.new(folder / "benchmark.krolik")
+    if source == "flies13-whole":
+        return whole_flies(data / "flies13", folder, int(count or 100))
     if source == "flies13":
         flies(data / "flies13", folder / "flies", int(count or 100))
         opened.import_labels(folder / "flies")
@@ -40,6 +46,35 @@ def project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
     if count:
         return opened, f"file:{folder / 'test.txt'}"
     return opened, "every:5"
+
+
+def whole_flies(source: Path, folder: Path, count: int) -> tuple[api.Project, str]:
+    """A project of `count` training frames and the test frames, as images, both flies labelled in each."""
+    names, found = labelled(source / "demo-flies13-preds.slp")
+    flies_of: dict[int, list[np.ndarray]] = {}
+    for frame, xy in found:
+        flies_of.setdefault(frame, []).append(xy)
+    last = max(flies_of)
+    train = [f for f in sorted(flies_of) if f < TRAIN_END * last]
+    test = [f for f in sorted(flies_of) if f >= TEST_START * last and f % TEST_STEP == 0]
+    chosen = [train[i] for i in np.linspace(0, len(train) - 1, count).round().astype(int)]
+    pictures = folder / "flies"
+    pictures.mkdir()
+    with open_video(source / "demo-flies13-preds.mp4") as video:
+        for frame in [*chosen, *test]:
+            cv2.imwrite(str(pictures / f"{frame:04d}.png"), cv2.cvtColor(video[frame].rgb, cv2.COLOR_RGB2BGR))
+    opened = krolik.new(folder / "whole.krolik", pictures, skeleton=",".join(names))
+    (record,) = videos.records(opened.file)
+    frames = []
+    for index, frame in enumerate([*chosen, *test]):
+        animals = [
+            Instance(xy, np.where(np.isfinite(xy[:, 0]), State.VISIBLE, State.UNKNOWN)) for xy in flies_of[frame]
+        ]
+        frames.append(LabeledFrame(FrameKey(record.id, index), tuple(animals), f"{frame:04d}.png"))
+    edits = tuple(labels.set_frame(opened.file, f, opened.skeleton) for f in frames)
+    history.commit(opened.file, Change(edits, "benchmark", "label"))
+    (folder / "test.txt").write_text("".join(f"flies,{frame:04d}.png\n" for frame in test), "utf-8")
+    return opened, f"file:{folder / 'test.txt'}"
 
 
 def thinned(source: Path, folder: Path, count: int, every: int = 5) -> Path:
