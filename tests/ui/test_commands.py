@@ -4,6 +4,7 @@ import ast
 import inspect
 import shlex
 
+import pytest
 import typer
 
 import krolik as package
@@ -36,6 +37,7 @@ def check_python(line: str) -> None:
     inspect.signature(getattr(api.Project if own else package, tree.func.attr)).bind(*given, **named)
 
 
+@pytest.mark.parametrize("ui", ["en"], indirect=True)  # the same in every language
 def test_every_shown_command_can_be_given(ui, small_model, tmp_path):
     project = tmp_path / "мой rabbit.krolik"
     with ProjectFile.open(small_model) as file:

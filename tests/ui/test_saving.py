@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import krolik as package
 from krolik.actions.labelling import Point, SetPoints
@@ -185,6 +186,7 @@ def test_the_launch_link_leaves_no_token_in_the_address(ui, project):
     assert KEY not in ui.page.url and ui.page.url.endswith(f"#/p/{identity}/label")
 
 
+@pytest.mark.parametrize("ui", ["en"], indirect=True)  # the same in every language
 def test_an_import_says_what_it_brought_until_it_is_read(ui, project, tmp_path):
     with package.open(project) as opened:
         opened.label("clip.mp4", 3, SetPoints("a", {0: Point(State.VISIBLE, 5.0, 6.0)}))
