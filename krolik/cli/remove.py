@@ -16,4 +16,4 @@ def remove(
     """Take videos out of a project with their labels; undo brings them back, and no file is deleted."""
     with api.open(project) as opened:
         gone = opened.remove(videos)
-    say(f"{', '.join(r.name for r in gone)} taken out; krolik undo {project} brings it back with its labels")
+    say(f"{', '.join(r.name for r in gone)} taken out; krolik undo {project} brings all of it back")
