@@ -35,13 +35,14 @@ export class Labelling {
   private lastShape: Animal | null = null;
   private clipboard: Animal[] | null = null;
   private animalsBefore = 1;
-  private arriving: Promise<void> = Promise.resolve();
+  private arrived = -1; // the frame that is ready for clicks
+  private waiting: (() => unknown)[] = []; // what was clicked and pressed on a frame before it was ready
   private begun = false; // the person asked for a new animal
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
   constructor(public project: Project, public video: Video, public outbox: Outbox) {
-    this.player = new Player(project.id, video);
+    this.player = new Player(project.id, video, (frame) => void this.go(frame));
     this.keypoint = project.skeleton.keypoints[0]?.id ?? -1;
   }
 
@@ -100,18 +101,18 @@ export class Labelling {
   async go(frame: number, preview = false) {
     clearTimeout(this.timer);
     this.player.go(frame, preview);
+    this.arrived = -1;
+    this.waiting = [];
     if (preview) return;
     const to = this.player.wanted;
-    this.arriving = this.learn(to).then(() => {
-      if (to === this.player.wanted) this.arrive();
-    });
-    await this.arriving;
+    await this.learn(to);
+    if (to === this.player.wanted && this.arrived !== to) this.arrive();
   }
 
-  /** Does something once the labels of the frame on the screen are known: no click or key is lost before. */
+  /** Does something once the frame on the screen is ready for it: no click or key is lost, and none overtakes another. */
   whenKnown(act: () => unknown) {
-    if (this.document !== undefined || !this.player.settled) act();
-    else void this.arriving.then(act);
+    if (this.arrived === this.frame || !this.player.settled) act();
+    else this.waiting.push(act);
   }
 
   /** Fetches the labels around a frame unless they are known. */
@@ -143,9 +144,17 @@ export class Labelling {
     }
   }
 
-  /** On a frame without labels the first keypoint waits for a click; labels that are there are not touched. */
+  /** What was done on the frame before its labels were known is done now; where they cannot be known it is dropped. */
   private arrive() {
+    const acts = this.waiting.splice(0);
     const document = this.documentOf(this.player.wanted);
+    if (document !== undefined) this.arrived = this.player.wanted;
+    this.ready(document);
+    if (document !== undefined) acts.forEach((act) => act());
+  }
+
+  /** On a frame without labels the first keypoint waits for a click; labels that are there are not touched. */
+  private ready(document: Document | null | undefined) {
     const first = document?.instances[0];
     this.begun = false;
     if (this.mode === "loop" && this.keypoint >= 0) {
@@ -164,16 +173,16 @@ export class Labelling {
     const mine = subjects.filter(([kind, subject]) => kind === "frame" && subject.startsWith(`${this.video.id}/`));
     if (!all && subjects.some(([kind]) => kind === "skeleton")) all = true;
     if (!mine.length && !all) return;
-    const known = new Map(all ? [] : this.known);
-    for (const [, subject] of mine) {
-      const frame = Number(subject.split("/")[1]);
-      if (frame !== this.frame) known.delete(frame);
-    }
-    if (!all) this.known = known;
-    await this.learn(Math.max(0, this.player.wanted), true);
-    // an animal that somebody else began on this frame is the one to go on with
-    const first = this.animals[0];
-    if (!first || this.current || this.begun) return;
+    const changed = new Set(mine.map(([, subject]) => Number(subject.split("/")[1])));
+    // the frame on the screen keeps its labels until the new ones are here
+    this.known = new Map([...this.known].filter(([frame]) => frame === this.frame || !(all || changed.has(frame))));
+    const to = this.player.wanted;
+    await this.learn(Math.max(0, to), true);
+    if (to === this.player.wanted && this.arrived !== to && !this.player.playing) return this.arrive();
+    // an animal that somebody else began on this frame is the one to go on with; the picture may be another one's yet
+    const animals = this.documentOf(this.player.wanted)?.instances ?? [];
+    const first = animals[0];
+    if (!first || animals.some((a) => a.id === this.animal) || this.begun) return;
     this.animal = first.id;
     if (first.points[this.keypoint]) this.armed = false;
   }

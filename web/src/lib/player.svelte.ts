@@ -28,16 +28,23 @@ export class Player {
   private timer: ReturnType<typeof requestAnimationFrame> | undefined;
   private closed = false;
 
-  constructor(project: string, public video: Video) {
+  /** `stopped` is told of the frame at which playing ended, instead of going there. */
+  constructor(project: string, public video: Video, private stopped = (frame: number) => this.go(frame)) {
     this.store = new FrameStore(project, video);
   }
 
-  /** Whether labels may be set: the picture is that of the wanted frame. */
+  /** Whether labels may be set: the picture is that of the wanted frame, and stays. */
   get settled(): boolean {
-    return this.shown === this.wanted && this.failure === null;
+    return this.shown === this.wanted && this.failure === null && !this.playing;
   }
 
+  /** To a frame; playing ends. */
   go(frame: number, preview = false) {
+    this.halt();
+    this.wish(frame, preview);
+  }
+
+  private wish(frame: number, preview: boolean) {
     const to = Math.max(0, Math.min(this.video.frames - 1, Math.round(frame)));
     if (!preview) performance.mark("krolik-go", { detail: to });
     // after a jump, forward is the cheaper guess: decoders only go forward
@@ -114,20 +121,21 @@ export class Player {
     const step = (now: number) => {
       if (!this.playing) return;
       const frame = from + Math.floor(((now - began) / 1000) * this.video.rate);
-      if (frame >= this.video.frames - 1) {
-        this.go(this.video.frames - 1);
-        return this.pause();
-      }
-      if (frame !== this.wanted && !this.busy) this.go(frame, true);
+      if (frame >= this.video.frames - 1) return this.pause(this.video.frames - 1);
+      if (frame !== this.wanted && !this.busy) this.wish(frame, true);
       this.timer = requestAnimationFrame(step);
     };
     this.timer = requestAnimationFrame(step);
   }
 
-  pause() {
+  pause(at = this.shown >= 0 ? this.shown : this.wanted) {
+    this.halt();
+    this.stopped(at);
+  }
+
+  private halt() {
     this.playing = false;
     if (this.timer !== undefined) cancelAnimationFrame(this.timer);
-    this.go(this.shown >= 0 ? this.shown : this.wanted);
   }
 
   close() {
