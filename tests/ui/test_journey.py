@@ -16,7 +16,7 @@ from tests.conftest import SMALL
 from tests.ui.conftest import text
 
 NEAR_PX, NEAR_SHARE = 5, 0.95
-one_language = pytest.mark.parametrize("ui", ["ru"], indirect=True)  # the journey itself is made in both
+one_language = pytest.mark.parametrize("ui", ["ru"], indirect=True)
 
 
 def place(ui, name: str) -> None:
@@ -37,6 +37,7 @@ def label_the_frame(ui, truth) -> int:
     return frame
 
 
+@pytest.mark.parametrize("ui", ["en", pytest.param("ru", marks=pytest.mark.slow)], indirect=True)
 def test_the_whole_journey(ui, rabbit, tmp_path):
     """Drop, skeleton, frames, labels, a minute of training, results, two corrections, export."""
     video, truth = rabbit

@@ -117,6 +117,26 @@ def test_click_drag_states_and_holes(ui, project):
     assert ui.points(identity, 0)[2][1:] == pytest.approx([50, 30], abs=0.3)
 
 
+def test_keypoints_on_top_of_each_other_and_a_correction_on_the_way(ui, project):
+    """Two ear tips seen from the side; a point is dragged meanwhile, and the next click is for the next keypoint."""
+    identity = ui.label(project)
+    for place in ((40, 20), (40, 20), (41, 21)):
+        ui.click(*place)
+    ui.drag((41, 21), (60, 30))
+    ui.click(80, 40)
+    ui.saved()
+    found = {keypoint: point[1:] for keypoint, point in ui.points(identity, 0).items()}
+    wanted = {0: (40, 20), 1: (40, 20), 2: (60, 30), 3: (80, 40)}
+    assert found.keys() == wanted.keys()
+    assert all(found[k] == pytest.approx(wanted[k], abs=0.3) for k in (0, 1, 3))
+    assert found[2] == pytest.approx((60, 30), abs=0.5)
+    ui.page.keyboard.press("Escape")  # nothing waits for a place any more: a click chooses
+    ui.click(80, 40)
+    ui.page.keyboard.press("Delete")
+    ui.saved()
+    assert sorted(ui.points(identity, 0)) == [0, 1, 2]
+
+
 def test_undo_and_redo_survive_a_reload(ui, project):
     identity = ui.label(project)
     for x in (20, 40, 60):
