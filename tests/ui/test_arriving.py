@@ -82,6 +82,23 @@ def test_the_next_frame_awaits_its_own_animal_while_its_picture_comes(ui, long):
     assert placed(ui, identity, 20) == [list(t) for t in TARGETS]
 
 
+def test_a_drag_that_began_on_another_frame_labels_nothing(ui, long):
+    """The frame changes by a key while the mouse is down."""
+    identity = ui.label(long)
+    click_all(ui)
+    mouse = ui.page.mouse
+    mouse.move(*ui.spot(*TARGETS[1]))
+    mouse.down()
+    ui.page.keyboard.press("d")
+    ui.settled(1)
+    mouse.move(*ui.spot(70, 40), steps=4)
+    mouse.up()
+    ui.page.wait_for_timeout(300)
+    ui.saved()
+    assert list(ui.labels(identity)) == [0]
+    assert placed(ui, identity, 0) == [list(t) for t in TARGETS]
+
+
 def test_a_frame_where_playing_stopped_takes_labels(ui, long):
     """Also one of which no label was fetched before; while it plays a click stops it and labels nothing."""
     identity = ui.label(long)

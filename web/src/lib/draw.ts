@@ -174,7 +174,7 @@ export function drawGhost(context: CanvasRenderingContext2D, ghost: Ghost, view:
   context.restore();
 }
 
-export interface Hit { animal: string | null; ghost: Ghost | null; keypoint: number; distance: number }
+export interface Hit { animal: string | null; ghost: Ghost | null; keypoint: number; place: Place; distance: number }
 
 /** The point nearest to a place of the screen within reach; the chosen animal's points come before others'. */
 export function hit(animals: Animal[], ghosts: Ghost[], view: View, at: Place, reach: number, chosen: string): Hit | null {
@@ -182,7 +182,7 @@ export function hit(animals: Animal[], ghosts: Ghost[], view: View, at: Place, r
   const look = (animal: string | null, ghost: Ghost | null, keypoint: number, place: Place) => {
     const [x, y] = toScreen(view, ...place);
     const distance = Math.hypot(x - at[0], y - at[1]) - (animal === chosen ? 3 : 0);
-    if (distance <= reach && (!best || distance < best.distance)) best = { animal, ghost, keypoint, distance };
+    if (distance <= reach && (!best || distance < best.distance)) best = { animal, ghost, keypoint, place, distance };
   };
   for (const animal of animals)
     for (const [id, point] of Object.entries(animal.points)) {

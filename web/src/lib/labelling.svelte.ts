@@ -188,6 +188,7 @@ export class Labelling {
   }
 
   saved(frame: number, document: Document | null, revision: number) {
+    if (revision < (this.revisions.get(frame) ?? 0)) return; // what is known has it, and what came after
     const known = new Map(this.known);
     known.set(frame, document);
     this.known = known;
@@ -196,7 +197,8 @@ export class Labelling {
 
   /** The next or previous frame of the work queue, also in other videos; null when nothing waits. */
   queued(direction: 1 | -1): { video: string; frame: number } | null {
-    const queue = this.project.queue;
+    // what was labelled a moment ago waits no longer, also where the project's news of that are on their way
+    const queue = this.project.queue.filter((q) => q.video !== this.video.id || q.frame === this.player.wanted || !this.documentOf(q.frame));
     if (queue.some((q) => q.suggested)) return this.ranked(queue, direction);
     const order = (v: string, f: number) => this.project.snapshot.videos.findIndex((x) => x.id === v) * 2 ** 40 + f;
     const here = order(this.video.id, this.player.wanted);
