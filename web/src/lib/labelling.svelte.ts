@@ -9,6 +9,7 @@ import { Player } from "./player.svelte";
 import { ABSENT, applied, clamped, dropped, interpolated, isProbable, OCCLUDED, placeOf, setPoints, swapped, VISIBLE,
          type Place } from "./pose";
 import type { Project } from "./project.svelte";
+import { following, type Spot } from "./queue";
 import { complain, say } from "./toasts.svelte";
 import { inside, type Size } from "./view";
 
@@ -36,6 +37,7 @@ export class Labelling {
   private clipboard: Animal[] | null = null;
   private animalsBefore = 1;
   private arrived = -1; // the frame that is ready for clicks
+  private coming = false; // whether one is on its way to be that
   private waiting: (() => unknown)[] = []; // what was clicked and pressed on a frame before it was ready
   private begun = false; // the person asked for a new animal
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -103,6 +105,7 @@ export class Labelling {
     this.player.go(frame, preview);
     this.arrived = -1;
     this.waiting = [];
+    this.coming = !preview;
     if (preview) return;
     const to = this.player.wanted;
     await this.learn(to);
@@ -111,7 +114,7 @@ export class Labelling {
 
   /** Does something once the frame on the screen is ready for it: no click or key is lost, and none overtakes another. */
   whenKnown(act: () => unknown) {
-    if (this.arrived === this.frame || !this.player.settled) act();
+    if (!this.coming || !this.player.settled) act();
     else this.waiting.push(act);
   }
 
@@ -147,6 +150,7 @@ export class Labelling {
   /** What was done on the frame before its labels were known is done now; where they cannot be known it is dropped. */
   private arrive() {
     const acts = this.waiting.splice(0);
+    this.coming = false;
     const document = this.documentOf(this.player.wanted);
     if (document !== undefined) this.arrived = this.player.wanted;
     this.ready(document);
@@ -174,9 +178,9 @@ export class Labelling {
     if (!all && subjects.some(([kind]) => kind === "skeleton")) all = true;
     if (!mine.length && !all) return;
     const changed = new Set(mine.map(([, subject]) => Number(subject.split("/")[1])));
-    // the frame on the screen keeps its labels until the new ones are here
-    this.known = new Map([...this.known].filter(([frame]) => frame === this.frame || !(all || changed.has(frame))));
     const to = this.player.wanted;
+    // the frame on the screen, and the one that comes, keep their labels until the new ones are here
+    this.known = new Map([...this.known].filter(([frame]) => frame === this.frame || frame === to || !(all || changed.has(frame))));
     await this.learn(Math.max(0, to), true);
     if (to === this.player.wanted && this.arrived !== to && !this.player.playing) return this.arrive();
     // an animal that somebody else began on this frame is the one to go on with; the picture may be another one's yet
@@ -196,23 +200,11 @@ export class Labelling {
   }
 
   /** The next or previous frame of the work queue, also in other videos; null when nothing waits. */
-  queued(direction: 1 | -1): { video: string; frame: number } | null {
+  queued(direction: 1 | -1): Spot | null {
+    const here = { video: this.video.id, frame: this.player.wanted };
     // what was labelled a moment ago waits no longer, also where the project's news of that are on their way
-    const queue = this.project.queue.filter((q) => q.video !== this.video.id || q.frame === this.player.wanted || !this.documentOf(q.frame));
-    if (queue.some((q) => q.suggested)) return this.ranked(queue, direction);
-    const order = (v: string, f: number) => this.project.snapshot.videos.findIndex((x) => x.id === v) * 2 ** 40 + f;
-    const here = order(this.video.id, this.player.wanted);
-    const sorted = direction === 1 ? queue : [...queue].reverse();
-    return sorted.find((q) => direction * (order(q.video, q.frame) - here) > 0)
-      ?? sorted.find((q) => order(q.video, q.frame) !== here) ?? null;
-  }
-
-  /** In a queue by rank: the neighbour of the frame on the screen, or the first if that is not in it. */
-  private ranked(queue: { video: string; frame: number }[], direction: 1 | -1) {
-    const here = queue.findIndex((q) => q.video === this.video.id && q.frame === this.player.wanted);
-    const others = queue.filter((_, i) => i !== here);
-    if (here < 0) return (direction === 1 ? others[0] : others.at(-1)) ?? null;
-    return others.length ? queue[(here + direction + queue.length) % queue.length]! : null;
+    const queue = this.project.queue.filter((q) => q.video !== here.video || q.frame === here.frame || !this.documentOf(q.frame));
+    return following(queue, this.project.snapshot.videos.map((v) => v.id), here, direction);
   }
 
   /** The nearest labelled frame in a direction. */
