@@ -201,7 +201,9 @@ class ProjectFile:
         return target
 
     def close(self) -> None:
-        self._connection.close()
+        """Waits for what another thread is writing: SQLite crashes where a connection is closed under a statement."""
+        with self._lock:
+            self._connection.close()
 
     def __enter__(self) -> ProjectFile:
         return self
@@ -297,6 +299,8 @@ def _translated(path: Path) -> Iterator[None]:
     except sqlite3.DataError as error:
         raise StorageError(f"something is too large for a project ({error})", path) from error
     except sqlite3.DatabaseError as error:
+        if "closed database" in str(error):
+            raise StorageError("the project was closed", path, "Open it again.") from error
         raise InvalidProject(f"the project is damaged ({error})", path, "Go back to a backup.", "damaged") from error
     except OSError as error:
         raise storage_error(error, path) from error

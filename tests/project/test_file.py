@@ -276,3 +276,37 @@ def test_after_a_copy_by_hand_nothing_is_written_into_a_log_that_is_gone(project
         assert runs.start(file, "train", {}) == 2
         assert _runs_seen_by_another_process(project.path) == 2
         file.check()
+
+
+CLOSING = """
+import sys, threading
+from krolik.errors import KrolikError
+from krolik.project import ProjectFile
+
+def write(file, begun):
+    try:
+        for number in range(100_000):
+            with file.write():
+                file.put("note", str(number))
+            begun.set()
+    except KrolikError:
+        pass
+
+for _ in range(60):
+    file, begun = ProjectFile.open(sys.argv[1]), threading.Event()
+    writer = threading.Thread(target=write, args=(file, begun))
+    writer.start()
+    begun.wait()
+    file.close()
+    writer.join()
+print("whole")
+"""
+
+
+def test_closing_waits_for_what_another_thread_is_writing(project):
+    """SQLite itself crashes where a connection is closed under a statement."""
+    path = project.path
+    done = subprocess.run([sys.executable, "-c", CLOSING, str(path)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "whole"), done.stderr
+    with ProjectFile.open(path) as again:
+        assert int(again.get("note")) >= 0
