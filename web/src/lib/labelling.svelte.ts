@@ -237,7 +237,7 @@ export class Labelling {
       return;
     }
     if (this.mode === "pose" && !this.current) {
-      this.edit(setPoints(this.animal, dropped(this.project.skeleton, this.shape(), place, this.size)));
+      this.edit(setPoints(this.animal, dropped(this.project.skeleton, this.lastShape, place, this.size)));
       return;
     }
     if (!this.armed || this.keypoint < 0) return;
@@ -384,10 +384,6 @@ export class Labelling {
       complain(error);
       return null;
     }
-  }
-
-  private shape(): Animal | null {
-    return this.lastShape;
   }
 
   /** Remembers the shape for whole poses from the labelled frame before this one. */
