@@ -11,6 +11,7 @@ from krolik.actions import labelling
 from krolik.poses import State
 from krolik.skeleton import Keypoint, Skeleton
 from krolik.training.budget import Budget
+from krolik.training.plan import Settings
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_#-]{1,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -158,21 +159,26 @@ class TrainMessage(Message):
     budget: Annotated[str, Field(max_length=40)] = defaults.BUDGET
     split: Annotated[str, Field(min_length=1, max_length=300)] | None = None
     network: Name = defaults.NETWORK
-    seed: Annotated[int, Field(ge=0, lt=1 << 31)] = defaults.SEED
+    seed: Annotated[int, Field(lt=1 << 31)] = defaults.SEED
     name: Name | None = None
     folds: Annotated[int, Field(ge=0, le=100)] = 0
     pretrained: Text | None = None
-    width: Annotated[float, Field(gt=0, le=4)] | None = None
-    pipeline: Literal["whole", "crop"] | None = None
-    scale: Annotated[float, Field(gt=0, le=8)] | None = None
-    input_px: Annotated[int, Field(ge=32, le=4096)] | None = None
-    batch_size: Annotated[int, Field(ge=1, le=1024)] | None = None
+    width: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    pipeline: Name | None = None
+    scale: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    input_px: int | None = None
+    batch_size: int | None = None
     overrides: dict[Name, Name] = Field({}, max_length=50)
 
     def document(self) -> dict:
-        """The arguments of the verb, without what was left out. Raises InvalidSetting for a bad budget."""
-        Budget.parse(self.budget)
-        return {k: v for k, v in self.model_dump().items() if v not in (None, {})}
+        """The arguments of the verb, without what was left out. Raises InvalidSetting for what makes no sense."""
+        found = {k: v for k, v in self.model_dump().items() if v not in (None, {})}
+        Settings(
+            self.network, self.width, pipeline=self.pipeline,  # pyright: ignore[reportArgumentType]
+            scale=self.scale, input_px=self.input_px, batch_size=self.batch_size, budget=Budget.parse(self.budget),
+            seed=self.seed,
+        )  # fmt: skip
+        return found
 
 
 class EvaluateMessage(Message):

@@ -86,6 +86,14 @@ class Places:
 
     def resolve(self, text: str) -> Entry:
         """What a typed or pasted path means: quotes, file:// and ~ are understood. Raises NotFound, Outside."""
+        path = self.typed(text)
+        entry = self._entry(path)
+        if entry is None:
+            raise NotFound("no such file or folder", text, code="no-file")
+        return entry
+
+    def typed(self, text: str) -> Path:
+        """The file or folder, whatever its kind, of a typed or pasted path. Raises NotFound, Outside."""
         text = text.strip().strip("\"'")
         if text.lower().startswith("file://"):
             text = unquote(urlsplit(text).path)
@@ -100,12 +108,11 @@ class Places:
             if not self.inside(real):
                 raise Outside("this folder may not be looked into", text,
                               "Start krolik ui with --root FOLDER.", "outside-roots")  # fmt: skip
-            entry = self._entry(real)
+            if not real.exists():
+                raise NotFound("no such file or folder", text, code="no-file")
         except OSError as error:
             raise NotFound("no such file or folder", text, code="no-file") from error
-        if entry is None:
-            raise NotFound("no such file or folder", text, code="no-file")
-        return entry
+        return real
 
     def list(self, identity: str) -> Listing:
         """The videos, projects and folders in a folder. Raises NotFound, Outside."""

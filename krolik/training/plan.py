@@ -66,6 +66,7 @@ class Settings:
             ("--pipeline", self.pipeline, self.pipeline in (None, "whole", "crop"), "Say whole or crop."),
             ("--width", self.width, self.width is None or 0 < self.width <= 4, "Try 0.5 or 1."),
             ("--scale", self.scale, self.scale is None or 0 < self.scale <= 8, "Try 0.5 or 1."),
+            ("--input", self.input_px, self.input_px is None or MULTIPLE <= self.input_px <= 4096, "Try 192 or 256."),
             ("--batch", self.batch_size, self.batch_size is None or 1 <= self.batch_size <= 1024, "Try 8."),
             ("--seed", self.seed, self.seed >= 0, "Give a whole number from 0."),
         )

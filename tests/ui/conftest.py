@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -187,3 +188,45 @@ def project(tmp_path) -> Path:
     """A project with one clip of 60 frames, its number burnt into each."""
     write_clip(tmp_path / "clip.mp4", VARIANTS["b-frames"], 60)
     return project_for(tmp_path / "clip.mp4")
+
+
+def place(ui: Ui, name: str) -> None:
+    """Goes to a place of the project by the rail on the left."""
+    ui.page.get_by_role("navigation").get_by_role("link", name=text(f"place.{name}")).click()
+
+
+def drop(ui: Ui, files: list[Path], names: list[str] | None = None) -> None:
+    """Drops files onto the page, under these names."""
+    ui.page.locator(".drop").wait_for()
+    ui.page.evaluate(
+        """(files) => {
+        const transfer = new DataTransfer();
+        for (const [data, name] of files)
+            transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));
+        document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+    }""",
+        [[base64.b64encode(f.read_bytes()).decode(), n] for f, n in zip(files, names or [f.name for f in files])],
+    )
+
+
+@pytest.fixture(scope="session")
+def predicted(rabbit, small_model, tmp_path_factory) -> Path:
+    """A folder with a project whose video has a (hardly trained) model and predictions; treat as read-only."""
+    from krolik import api
+
+    folder = tmp_path_factory.mktemp("predicted")
+    shutil.copy(rabbit[0], folder / "rabbit.mp4")
+    with api.open(small_model) as project:
+        project.backup(folder / "rabbit.krolik")
+    with api.open(folder / "rabbit.krolik") as project:
+        project.relink(folder / "rabbit.mp4")
+        project.predict(folder / "rabbit.mp4")
+    return folder
+
+
+@pytest.fixture
+def modelled(predicted, tmp_path) -> Path:
+    """A copy of it."""
+    for name in ("rabbit.mp4", "rabbit.krolik"):
+        shutil.copy(predicted / name, tmp_path / name)
+    return tmp_path / "rabbit.krolik"

@@ -64,6 +64,13 @@ def test_every_shown_command_can_be_given(ui, small_model, tmp_path):
         page.get_by_role("heading").first.wait_for()
         page.wait_for_timeout(300)
         collect()
+        if place == "results":
+            page.locator("[data-role=smoothing]").select_option("kalman")
+            page.get_by_label(text("results.fill")).fill("3")
+            page.get_by_label(text("results.least-score")).fill("0.2")
+            for what in ("labels", "frames", "model", "predictions"):
+                page.get_by_label(text("results.what")).select_option(what)
+                collect()
     for button in ("videos.add", "import.title", "select.title", "videos.remove"):
         ui.visit(f"#/p/{identity}/videos")
         page.reload()

@@ -8,20 +8,14 @@ import time
 import numpy as np
 import pytest
 
-from krolik.demonstration.show import label_exactly
 from krolik.project import ProjectFile, labels
 from krolik.skeleton import template
 from krolik.video import VideoFile
 from tests.conftest import SMALL
-from tests.ui.conftest import text
+from tests.ui.conftest import drop, place, text
 
 NEAR_PX, NEAR_SHARE = 5, 0.95
 one_language = pytest.mark.parametrize("ui", ["ru"], indirect=True)
-
-
-def place(ui, name: str) -> None:
-    """Goes to a place of the project by the rail on the left."""
-    ui.page.get_by_role("navigation").get_by_role("link", name=text(f"place.{name}")).click()
 
 
 def label_the_frame(ui, truth) -> int:
@@ -131,31 +125,6 @@ def share_near(table, truth) -> float:
     return float((off[truth.visible] <= NEAR_PX).mean())
 
 
-@pytest.fixture(scope="module")
-def predicted(rabbit, tmp_path_factory):
-    """A folder with a project whose video has a (hardly trained) model and predictions; treat as read-only."""
-    from krolik import api
-
-    path, truth = rabbit
-    folder = tmp_path_factory.mktemp("predicted")
-    shutil.copy(path, folder / "rabbit.mp4")
-    with ProjectFile.create(folder / "made.krolik", template("rabbit")) as file:
-        label_exactly(file, folder / "rabbit.mp4", truth, 4)
-    with api.open(folder / "made.krolik") as project:
-        project.train(**SMALL)
-        project.predict(folder / "rabbit.mp4")
-        project.backup(folder / "rabbit.krolik")
-    return folder
-
-
-@pytest.fixture
-def modelled(predicted, tmp_path):
-    """A copy of it."""
-    for name in ("rabbit.mp4", "rabbit.krolik"):
-        shutil.copy(predicted / name, tmp_path / name)
-    return tmp_path / "rabbit.krolik"
-
-
 @one_language
 def test_three_clicks_from_a_new_video_to_its_results(ui, modelled, tmp_path):
     """With a model at hand: a video is dropped; Results, Annotate, the file."""
@@ -164,7 +133,7 @@ def test_three_clicks_from_a_new_video_to_its_results(ui, modelled, tmp_path):
     write_clip(tmp_path / "new.mp4", VARIANTS["plain"], 20)
     identity = ui.label(modelled)
     place(ui, "videos")
-    drop(ui, tmp_path / "new.mp4")
+    drop(ui, [tmp_path / "new.mp4"])
     ui.page.get_by_role("heading", name="new-2.mp4").wait_for()  # dropped files are copied beside the project
     place(ui, "results")
     ui.page.locator("[data-role=annotate]:not([disabled])").click()
@@ -182,18 +151,6 @@ def test_three_clicks_from_a_new_video_to_its_results(ui, modelled, tmp_path):
         f"⤓ {name}" for name in ("new-2.csv", "new-2_annotated.mp4", "rabbit.csv", "rabbit_annotated.mp4")
     ]
     assert ui.page.locator("[data-role=finished] [data-role=download]").count() == 2  # of the video that is shown
-
-
-def drop(ui, path) -> None:
-    import base64
-
-    ui.page.locator(".drop").wait_for()
-    ui.page.evaluate("""([data, name]) => {
-        const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-        const transfer = new DataTransfer();
-        transfer.items.add(new File([bytes], name));
-        document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
-    }""", [base64.b64encode(path.read_bytes()).decode(), path.name])  # fmt: skip
 
 
 @one_language

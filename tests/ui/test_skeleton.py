@@ -54,6 +54,26 @@ def test_rename_reorder_delete_add_and_undo(ui, project):
     wait_names(ui, before)
 
 
+def test_clicks_that_come_faster_than_their_answers_all_count(ui, project):
+    """Each is made of what the one before has left, also where the server is slow."""
+    identity = open_skeleton(ui, project)
+    before = names(ui, identity)
+    ui.page.route("**/skeleton", lambda route: (ui.page.wait_for_timeout(300), route.continue_()))
+    ui.page.locator("canvas").evaluate("""(canvas) => {
+        const area = canvas.getBoundingClientRect();
+        for (const [x, y] of [[0.1, 0.9], [0.3, 0.9], [0.5, 0.9]])
+            for (const type of ["pointerdown", "pointerup"])
+                canvas.dispatchEvent(new PointerEvent(type, { pointerId: 1, button: 0, bubbles: true,
+                    clientX: area.left + x * area.width, clientY: area.top + y * area.height }));
+    }""")
+    rows = ui.page.locator("table tbody tr")
+    for _ in range(2):
+        rows.first.get_by_role("button").nth(1).evaluate("button => button.click()")  # down
+    ui.page.locator("input.name").nth(10).wait_for()
+    wait_names(ui, [*before[1:3], before[0], *before[3:], *names(ui, identity)[8:]])
+    assert len(set(names(ui, identity))) == 11 and not ui.page.locator(".toast.error").count()
+
+
 def test_two_of_one_name_are_refused_in_words(ui, project):
     identity = open_skeleton(ui, project)
     before = names(ui, identity)

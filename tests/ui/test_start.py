@@ -6,7 +6,7 @@ from krolik.poses import State
 from krolik.project import ProjectFile, labels
 from tests.clips import VARIANTS, write_clip
 from tests.server.conftest import project_for
-from tests.ui.conftest import text
+from tests.ui.conftest import drop, text
 
 
 def test_from_a_video_to_twenty_labelled_frames_of_a_seven_keypoint_rabbit(ui, rabbit, tmp_path):
@@ -74,25 +74,32 @@ def test_browsing_to_a_project(ui, tmp_path):
 
 
 def test_dropping_a_video(ui, tmp_path, monkeypatch):
-    import base64
-
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     write_clip(tmp_path / "drop.mp4", VARIANTS["plain"], 30)
     ui.visit()
-    data = base64.b64encode((tmp_path / "drop.mp4").read_bytes()).decode()
-    ui.page.locator(".drop").wait_for()
-    ui.page.evaluate("""(data) => {
-        const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-        const transfer = new DataTransfer();
-        transfer.items.add(new File([bytes], "дроп.mp4"));
-        document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
-    }""", data)  # fmt: skip
+    drop(ui, [tmp_path / "drop.mp4"], ["дроп.mp4"])
     ui.settled()
     assert (home / "Krolik" / "дроп.mp4").read_bytes() == (tmp_path / "drop.mp4").read_bytes()
     assert (home / "Krolik" / "дроп.krolik").exists()
+
+
+def test_dropping_several_videos_and_what_is_none(ui, tmp_path, monkeypatch):
+    """All of them go into one project; of what cannot be taken is said why, and it keeps nothing else out."""
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    for name in ("a", "b"):
+        write_clip(tmp_path / f"{name}.mp4", VARIANTS["plain"], 20 + ord(name))
+    (tmp_path / "notes.txt").write_text("no video")
+    ui.visit()
+    drop(ui, [tmp_path / "a.mp4", tmp_path / "notes.txt", tmp_path / "b.mp4"])
+    ui.settled()
+    assert "notes.txt" in ui.page.locator(".toast.error").inner_text()
+    identity = ui.page.url.split("/p/")[1].split("/")[0]
+    found = ui.live.client.get(f"/api/projects/{identity}").json()["videos"]
+    assert [v["name"] for v in found] == ["a.mp4", "b.mp4"]
 
 
 @pytest.mark.parametrize("path, code", [

@@ -25,7 +25,6 @@ from krolik.server.messages import (
     SuggestMessage,
     TrainMessage,
 )
-from krolik.server.places import Outside
 from krolik.server.routes.context import Project, Work
 from krolik.server.stream import job_json
 from krolik.server.workspace import Opened, Workspace
@@ -135,18 +134,8 @@ def render(message: RenderMessage, opened: Project, work: Work) -> dict:
 @router.post("/import")
 def import_labels(message: ImportMessage, opened: Project, work: Work) -> dict:
     """Labels and predictions of any format, from a file of this computer."""
-    source, *places = [_allowed(work, text) for text in (message.path, *message.videos)]
+    source, *places = [str(work.places.typed(text)) for text in (message.path, *message.videos)]
     return _start(opened, "import", {"source": source, "videos": places})
-
-
-def _allowed(work: Workspace, text: str) -> str:
-    """The path that somebody wrote. Raises NotFound, Outside."""
-    path = Path(text).expanduser()
-    if not path.is_absolute() or not path.exists():
-        raise NotFound("no such file or folder", text, code="no-file")
-    if not work.places.inside(path):
-        raise Outside("this folder may not be looked into", text, code="outside-roots")
-    return str(path)
 
 
 def smoothing(message: SmoothingMessage) -> Smoothing:

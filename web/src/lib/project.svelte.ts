@@ -3,6 +3,8 @@ import { call, Refused, type Job, type Overview, type Said, type Skeleton, type 
 import { listen } from "./events";
 import { said, t } from "./i18n.svelte";
 import { complain, say } from "./toasts.svelte";
+import { Watching } from "./watching.svelte";
+import { Wishes } from "./wishes.svelte";
 
 /** What a change was about, in the user's language: its first edit and how many there are. */
 export function named(kind: string, subject: string, count: number): string {
@@ -19,6 +21,8 @@ export class Project {
   jobs = $state<Record<number, Job>>({});
   /** What the jobs that are watched have said, by job. */
   said = $state<Record<number, Said[]>>({});
+  readonly wishes = new Wishes();
+  readonly watching = new Watching();
   /** Called with the frames of each change that this or another page has made. */
   onTouched: ((touched: [string, string][], revision: number) => void) | null = null;
   private listeners = new Set<(job: Job) => void>();

@@ -1,5 +1,6 @@
 // Watching what a model says of a video: the frame on the screen, the poses around it, the curves over all of it.
 import { call, type Curves, type Pose, type Run, type Smoothing, type Video } from "./api";
+import { latest } from "./latest";
 import { Player } from "./player.svelte";
 import type { Project } from "./project.svelte";
 import { complain } from "./toasts.svelte";
@@ -14,10 +15,10 @@ export class Results {
   run = $state.raw<Run | null>(null);
   curves = $state.raw<Curves | null>(null);
   animal = $state(0);
-  smoothing = $state<Smoothing>({ method: "none", frames: 5, fill: 0, threshold: 0 });
   private chunks = $state.raw(new Map<number, Record<string, Pose[]>>());
   private asked = new Set<number>();
   private version = 0;
+  private newest = false; // whether the newest predictions are to be shown
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
@@ -31,21 +32,22 @@ export class Results {
     return `/api/projects/${this.project.id}/videos/${this.video.id}`;
   }
   private get query() {
-    const { method, frames, fill, threshold } = this.smoothing;
+    const { method, frames, fill, threshold } = this.project.watching.smoothing;
     return `run=${this.run!.id}&method=${method}&frames=${frames}&fill=${fill}&threshold=${threshold}`;
   }
 
   /** Fetches which predictions there are; the chosen one stays chosen unless `newest` is wanted. */
-  async learnRuns(newest = false) {
-    try {
-      this.runs = await call<Run[]>("GET", `${this.base}/runs`);
-    } catch (error) {
-      complain(error);
-    }
-    const known = this.runs.find((r) => r.id === this.run?.id);
-    if (newest || !known) this.choose(this.runs.find((r) => r.ranges.length)?.id ?? -1);
-    else this.run = known;
+  learnRuns(newest = false): Promise<void> {
+    this.newest ||= newest;
+    return this.takeRuns(call<Run[]>("GET", `${this.base}/runs`));
   }
+  private takeRuns = latest<Run[]>((runs) => {
+    this.runs = runs;
+    const known = runs.find((r) => r.id === this.run?.id);
+    if (this.newest || !known) this.choose(runs.find((r) => r.ranges.length)?.id ?? -1);
+    else this.run = known;
+    this.newest = false;
+  });
 
   choose(id: number) {
     this.run = this.runs.find((r) => r.id === id) ?? null;
@@ -53,11 +55,11 @@ export class Results {
   }
   chooseAnimal(animal: number) {
     this.animal = animal;
-    void this.learnCurves();
+    this.learnCurves();
   }
   /** Another smoothing: what is shown is asked for anew, a moment after the last change. */
   smooth(change: Partial<Smoothing>) {
-    this.smoothing = { ...this.smoothing, ...change };
+    this.project.watching.smoothing = { ...this.project.watching.smoothing, ...change };
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.forget(), WAIT_MS);
   }
@@ -68,19 +70,14 @@ export class Results {
     this.chunks = new Map();
     this.curves = null;
     if (this.closed || !this.run) return;
-    void this.learnCurves();
+    this.learnCurves();
     this.need(this.player.wanted);
   }
 
-  private async learnCurves() {
-    const version = this.version;
-    try {
-      const curves = await call<Curves>("GET", `${this.base}/curves?${this.query}&animal=${this.animal}`);
-      if (version === this.version) this.curves = curves;
-    } catch (error) {
-      complain(error);
-    }
+  private learnCurves() {
+    if (this.run) void this.takeCurves(call<Curves>("GET", `${this.base}/curves?${this.query}&animal=${this.animal}`));
   }
+  private takeCurves = latest<Curves>((curves) => (this.curves = curves));
 
   /** Sees to it that the poses of a frame, and those that follow, are there. */
   need(frame: number) {
@@ -106,6 +103,7 @@ export class Results {
       }
       this.chunks = known;
     } catch (error) {
+      if (version !== this.version || this.closed) return;
       this.asked.delete(chunk);
       complain(error);
     }

@@ -1,0 +1,86 @@
+"""Watching what a model says: it belongs to what was chosen last, and how it is shown stays as it was set."""
+
+import numpy as np
+import pytest
+
+from krolik.actions.adding import add_videos
+from krolik.poses import Predictions
+from krolik.project import ProjectFile, labels, predictions, runs, videos
+from tests.clips import VARIANTS, write_clip
+from tests.server.conftest import project_for
+from tests.ui.conftest import place, text
+
+pytestmark = pytest.mark.parametrize("ui", ["en"], indirect=True)  # the same in every language
+
+
+def predict(project) -> None:
+    """Predictions of two animals in every frame of every video; of the second, four points are sure."""
+    with ProjectFile.open(project) as file:
+        skeleton = labels.skeleton(file).to_json()
+        for record in videos.records(file):
+            about = {"video": record.id, "model": "m", "model_name": "m", "start": 0, "stop": record.frames}
+            run = runs.start(file, "predict", {**about, "skeleton": skeleton})
+            xy = np.tile(np.linspace((10, 10), (150, 80), 8, dtype=np.float32), (record.frames, 2, 1, 1))
+            score = np.tile(np.float32([[0.9] * 8, [0.9] * 4 + [0.4] * 4]), (record.frames, 1, 1))
+            found = Predictions(0, xy, score, np.ones(record.frames, bool))
+            predictions.store(file, run, record.id, found)
+            runs.finish(file, run, "done")
+
+
+def shown(ui, points: int) -> None:
+    """Waits until so many points are drawn."""
+    ui.page.wait_for_selector(f"[data-role=poses][data-points='{points}']")
+
+
+def test_what_was_set_stays_from_place_to_place_and_from_video_to_video(ui, tmp_path):
+    for name in ("a", "b"):
+        write_clip(tmp_path / f"{name}.mp4", VARIANTS["b-frames"], ord(name) - 40)
+    project = project_for(tmp_path / "a.mp4")
+    with ProjectFile.open(project) as file:
+        add_videos(file, [tmp_path / "b.mp4"], "test")
+    predict(project)
+    ui.label(project)
+    place(ui, "results")
+    shown(ui, 16)
+    ui.page.get_by_label(text("results.threshold")).fill("0.5")
+    shown(ui, 12)
+    ui.page.get_by_role("checkbox", name="nose").uncheck()
+    shown(ui, 10)
+    with ui.page.expect_response(lambda r: "/poses?" in r.url and "method=median" in r.url):
+        ui.page.locator("[data-role=smoothing]").select_option("median")
+    ui.page.get_by_role("button", name=text("action.next")).click()
+    ui.page.keyboard.press("ArrowRight")  # the button that was clicked has the focus
+    ui.settled(2)
+    place(ui, "train")
+    place(ui, "results")
+    ui.settled(2)
+    shown(ui, 10)
+    assert ui.page.locator("[data-role=smoothing]").input_value() == "median"
+    ui.page.get_by_label(text("label.animal")).select_option(index=2)  # the second
+    shown(ui, 3)
+    ui.page.get_by_label("Video", exact=True).select_option(label="b.mp4")
+    shown(ui, 10)  # of all animals again
+    assert ui.page.get_by_label(text("label.animal")).input_value() == "-1"
+    assert ui.page.locator("[data-role=smoothing]").input_value() == "median"
+
+
+def test_a_late_answer_does_not_bring_back_older_predictions(ui, modelled):
+    """The first question which predictions there are is answered after those that a job has just made were shown."""
+    held = []
+
+    def hold(route):
+        held.append((route, route.fetch())) if not held else route.continue_()
+
+    ui.page.route("**/runs", hold)
+    identity = ui.label(modelled)
+    place(ui, "results")
+    ui.page.get_by_role("heading", name=text("label.keypoints")).wait_for()
+    base = f"/api/projects/{identity}"
+    ui.live.client.post(f"{base}/predict", json={"again": True})
+    chosen = ui.page.get_by_label(text("results.shown"))
+    chosen.wait_for(timeout=60_000)
+    before = chosen.input_value()
+    (route, answer), = held  # fmt: skip
+    route.fulfill(response=answer)
+    ui.page.wait_for_timeout(300)
+    assert chosen.input_value() == before and chosen.locator("option").count() == 2

@@ -1,0 +1,75 @@
+"""The plan of a training on the page: any value can be wished for; what makes no sense is said and can be mended."""
+
+import pytest
+
+from krolik.project import ProjectFile
+from tests.ui.conftest import place, text
+
+pytestmark = pytest.mark.parametrize("ui", ["en"], indirect=True)  # the same in every language
+
+
+@pytest.fixture
+def planned(ui, small_model, tmp_path):
+    """The page of a plan; the project's id."""
+    with ProjectFile.open(small_model) as file:
+        file.backup(tmp_path / "p.krolik")
+    identity = ui.label(tmp_path / "p.krolik")
+    place(ui, "train")
+    ui.page.get_by_text(text("train.more")).click()
+    ui.page.get_by_role("button", name=text("train.plan")).click()
+    ui.page.locator("[data-role=plan] table").wait_for()
+    return identity
+
+
+def write(ui, field: str, value: str) -> None:
+    ui.page.get_by_label(field, exact=True).fill(value)
+    ui.page.get_by_label(field, exact=True).press("Enter")
+
+
+def last_plan(ui, identity: str) -> dict:
+    """The newest job, once it has ended."""
+    ui.page.wait_for_timeout(300)
+    for _ in range(100):
+        job = max(ui.live.client.get(f"/api/projects/{identity}/jobs").json(), key=lambda j: j["id"])
+        if not job["active"]:
+            return job
+        ui.page.wait_for_timeout(100)
+    raise AssertionError("the plan is not made")
+
+
+def test_the_plan_stays_while_another_is_made_and_takes_sizes_as_they_are_shown(ui, planned):
+    write(ui, "input_size", "128 128")
+    assert ui.page.locator("[data-role=plan] table").is_visible()
+    job = last_plan(ui, planned)
+    assert job["kind"] == "plan" and job["document"]["input_px"] == 128
+    row = ui.page.locator("[data-role=plan] tr.changed")
+    assert text("plan.yours").search(row.inner_text()) and ui.page.get_by_label("input_size").input_value() == "128 128"
+    place(ui, "label")
+    place(ui, "train")
+    ui.page.get_by_text(text("train.more")).click()
+    ui.page.get_by_role("button", name=text("train.plan")).click()
+    row.wait_for()  # it is still wished for
+    write(ui, "input_size", "")
+    assert "input_px" not in last_plan(ui, planned)["document"]
+    ui.page.locator("[data-role=plan] tr.changed").wait_for(state="detached")
+
+
+def test_what_makes_no_sense_is_said_and_can_be_taken_back(ui, planned):
+    """What can be no value is not taken at all; what the server refuses stays, so that it can be mended."""
+    first = last_plan(ui, planned)
+    for field, value in (("width", "wide"), ("input_size", "128 64"), ("batch_size", "2.5")):
+        before = ui.page.get_by_label(field, exact=True).input_value()
+        write(ui, field, value)
+        ui.page.locator(".toast.error", has_text=value).wait_for()
+        assert ui.page.get_by_label(field, exact=True).input_value() == before
+    assert last_plan(ui, planned)["id"] == first["id"]
+    write(ui, "width", "9")
+    ui.page.locator(".toast.error", has_text="9.0 makes no sense").wait_for()
+    write(ui, "width", "0.5")
+    write(ui, "keypoint_weights", "1 x")
+    ui.page.locator(".toast.error", has_text="'1 x' is no value for keypoint_weights").wait_for()
+    assert ui.page.get_by_label("keypoint_weights").input_value() == "1 x"
+    write(ui, "keypoint_weights", "")
+    job = last_plan(ui, planned)
+    assert job["status"] == "done" and job["document"]["width"] == 0.5 and "overrides" not in job["document"]
+    ui.page.locator("[data-role=plan] tr.changed").wait_for()
