@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from krolik.actions.placing import embedded_images, is_there, placed
 from krolik.actions.reporter import Reporter
-from krolik.errors import InvalidFile, InvalidLabels, KrolikError, NotFound
+from krolik.actions.staging import Pixels, staged
+from krolik.errors import Cancelled, InvalidFile, InvalidLabels, KrolikError, NotFound
 from krolik.formats import read
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, shortened
 from krolik.formats.tables import STATE_NAMES
@@ -23,8 +25,6 @@ from krolik.skeleton import Keypoint, Skeleton, palette
 from krolik.video import ImageSequence, Video, open_video
 from krolik.video.images import decode_image, natural
 from krolik.video.source import content_fingerprint
-
-Pixels = tuple[FrameKey, tuple[int, int], bytes]  # of a frame: its key, (width, height), encoded image
 
 
 @dataclass(frozen=True)
@@ -85,22 +85,47 @@ def import_file(
     if not (imported.labels.frames or imported.predictions or imported.selected or len(imported.labels.skeleton)):
         raise InvalidFile("neither labels nor predictions nor a skeleton are in it", source)
     with embedded_images(file, imported) as imported:
-        return _import(file, imported, source, reporter)
+        report = None
+        while report is None:
+            report = _import(file, imported, source, reporter)
+        return report
 
 
-def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Reporter) -> ImportReport:
-    known = {f.key for f in labels.load(file)}
-    new = imported.labels.skeleton
-    if imported.labels.frames or not known:
-        bones, order = merged_skeleton(labels.skeleton(file), new, not known, labels.next_keypoint(file))
+@dataclass(frozen=True)
+class Ground:
+    """What of a project an import builds on."""
+
+    skeleton: Skeleton
+    next_keypoint: int
+    videos: list[VideoRecord]
+    labelled: bool
+
+    @classmethod
+    def of(cls, file: ProjectFile) -> Ground:
+        labelled = bool(labels.documents(file))
+        return cls(labels.skeleton(file), labels.next_keypoint(file), videos.records(file), labelled)
+
+
+def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Reporter) -> ImportReport | None:
+    """None, and nothing is changed, when somebody changed what it builds on while the pictures were made."""
+    ground, new = Ground.of(file), imported.labels.skeleton
+    if imported.labels.frames or not ground.labelled:
+        bones, order = merged_skeleton(ground.skeleton, new, not ground.labelled, ground.next_keypoint)
     else:
-        bones, order = labels.skeleton(file), np.zeros(0, int)  # predictions bring their own
-    edits = [labels.set_skeleton(file, bones)] if bones != labels.skeleton(file) else []
-    records, video_edits = _records(file, imported, source)
-    keyed = [_rekeyed(frame, records, imported, order, len(bones)) for frame in imported.labels]
-    with file.write():
+        bones, order = ground.skeleton, np.zeros(0, int)  # predictions bring their own
+    with ExitStack() as stack:
+        records, video_edits = _records(file, imported, source)
+        for _, video in records.values():
+            stack.callback(video.close)
+        keyed = [_rekeyed(frame, records, imported, order, len(bones)) for frame in imported.labels]
+        pixels = stack.enter_context(staged(_pixels(keyed, records, reporter), file.path))
+        stack.enter_context(file.write())
+        if Ground.of(file) != ground:
+            return None
+        known = set(labels.documents(file))
+        edits = [labels.set_skeleton(file, bones)] if bones != ground.skeleton else []
         bounds = Bounds(bones)
-        labels.store_pixels(file, bounds.watch(_pixels(keyed, records, reporter)))
+        labels.store_pixels(file, bounds.watch(pixels))
         keyed = [f for f in map(bounds.within, keyed) if f is not None]
         imported = replace(imported, notes=imported.notes + bounds.notes())
         # the edits of frames refer to the new skeleton, so that is set first
@@ -114,8 +139,6 @@ def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Repor
         for record, video in records.values():
             if video.index is not None:
                 videos.keep_index(file, record.id, video.index)
-    for _, video in records.values():
-        video.close()
     names = {wanted: record.name for wanted, (record, _) in records.items()}
     return _report(imported, names, sum(f.key in known for f in keyed))
 
@@ -292,6 +315,8 @@ def _pixels(
     """The encoded image of each labelled frame; an image file keeps its own bytes."""
     by_id = {record.id: video for record, video in records.values()}
     for number, frame in enumerate(sorted(frames, key=lambda f: f.key)):
+        if reporter.cancelled():
+            raise Cancelled("the import was cancelled; nothing has changed", frame.name, code="cancelled")
         video = by_id[frame.key.video]
         try:
             data, size = encoded_frame(video, frame.key.index)

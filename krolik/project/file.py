@@ -75,9 +75,9 @@ class ProjectFile:
         path = Path(path)
         if not path.is_file():
             raise NotFound("no such project", path, f"Make it with: krolik new {path.name}.")
-        if _application_id(path) != APPLICATION_ID:
-            raise InvalidProject("not a Krolik project", path, code="not-a-project")
         read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        if _application_id(path, read_only) != APPLICATION_ID:
+            raise InvalidProject("not a Krolik project", path, code="not-a-project")
         with _translated(path):
             connection = _connect(path, read_only)
             try:
@@ -226,14 +226,15 @@ def _log_of(path: Path) -> Path:
     return Path(f"{path}-wal")
 
 
-def _application_id(path: Path) -> int | None:
+def _application_id(path: Path, read_only: bool) -> int | None:
     """What says that it is a project; None for another kind of file.
 
     Asked of SQLite, not read from the file: a process that closes a file lets go of all locks that it has on it, also
-    those of a connection that it has open (see `ProjectFile._ensure_kept`).
+    those of a connection that it has open (see `ProjectFile._ensure_kept`). And asked as one who shares the file with
+    others: where another program is moving its log into the file at this moment, the file alone looks damaged.
     """
     with _translated(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        connection = _connection(path, _reading(path) if read_only else "mode=rw")
         try:
             return connection.execute("PRAGMA application_id").fetchone()[0]
         except sqlite3.DatabaseError as error:
@@ -244,11 +245,22 @@ def _application_id(path: Path) -> int | None:
             connection.close()
 
 
+def _connection(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(address, WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def _reading(path: Path) -> str:
+    """How a project is opened that may not be written to: beside a program that writes to it, if there is one.
+
+    That one keeps the log and its index there. Otherwise SQLite would have to make them to read the file as a shared
+    one, which it may not do here.
+    """
+    return "mode=ro" if Path(f"{path}-shm").exists() else "mode=ro&immutable=1"
+
+
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
-    mode = "mode=ro&immutable=1" if read_only else "mode=rwc"
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{mode}", WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=True
-    )
+    connection = _connection(path, _reading(path) if read_only else "mode=rwc")
     if not read_only:
         if not path.exists() or path.stat().st_size == 0:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # must come before everything else

@@ -1,18 +1,25 @@
 """Imports are whole or not at all, can be undone, and never shift or lose a label that is there."""
 
+import errno
+import io
 import json
 import shutil
+import tempfile
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 import krolik
-from krolik.actions.importing import merged_skeleton
-from krolik.errors import KrolikError, NotFound
+from krolik.actions.importing import import_file, merged_skeleton
+from krolik.actions.reporter import Silent
+from krolik.actions.skeletons import set_skeleton
+from krolik.errors import Cancelled, KrolikError, NotFound, StorageError
+from krolik.formats.imported import Wishes
 from krolik.poses import State
-from krolik.project import labels
-from krolik.skeleton import Skeleton
+from krolik.project import ProjectFile, labels, videos
+from krolik.skeleton import Keypoint, Skeleton
 
 
 @pytest.fixture
@@ -58,6 +65,63 @@ def test_importing_again_replaces_and_new_keypoints_join(folder):
         project.undo()
         (animal,) = project.labels.frames[2].instances
         assert animal.points[1].tolist() == [3.5, 2.5]
+
+
+class Meanwhile(Silent):
+    """At whose first progress somebody else does something with the project."""
+
+    def __init__(self, place, work):
+        super().__init__()
+        self.place, self.work = place, work
+
+    def progress(self, title, fraction, text="", seconds_left=None):
+        work, self.work = self.work, None
+        if work:
+            with ProjectFile.open(self.place) as other:
+                work(other)
+
+
+def test_a_cancelled_import_changes_nothing(folder):
+    class Stopping(Silent):
+        def cancelled(self):
+            return True
+
+    with krolik.new(folder / "p.krolik") as project:
+        with pytest.raises(Cancelled):
+            import_file(project.file, folder / "labels.csv", Wishes(), Stopping())
+        assert len(project.labels) == 0 and not videos.records(project.file)
+
+
+def test_others_can_write_while_pictures_are_made_and_nothing_of_theirs_is_lost(folder):
+    """A keypoint that comes meanwhile stays, although the import began from the skeleton without it."""
+    with krolik.new(folder / "p.krolik") as project:
+        project.import_labels(folder / "labels.csv")
+        text = (folder / "labels.csv").read_text("utf-8")
+        (folder / "more.csv").write_text(text.replace("left_ear", "tail"), "utf-8")
+
+        def chin(other):
+            own = labels.skeleton(other)
+            new = Keypoint(labels.next_keypoint(other), "chin", "#123456")
+            set_skeleton(other, replace(own, keypoints=(*own.keypoints, new)), "another person")
+
+        import_file(project.file, folder / "more.csv", Wishes(), Meanwhile(folder / "p.krolik", chin))
+        assert project.skeleton.names == ["nose", "left_ear", "chin", "tail"]
+        assert len({k.id for k in project.skeleton.keypoints}) == 4
+        (animal,) = project.labels.frames[2].instances
+        assert animal.states.tolist() == [State.VISIBLE, State.UNKNOWN, State.UNKNOWN, State.VISIBLE]
+        assert not [p.name for p in folder.iterdir() if p.name.startswith(".krolik-")]
+
+
+def test_a_disk_that_fills_while_pictures_wait_changes_nothing(folder, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with krolik.new(folder / "p.krolik") as project:
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
+        with pytest.raises(StorageError, match="the disk is full"):
+            project.import_labels(folder / "labels.csv")
+        assert len(project.labels) == 0 and not videos.records(project.file)
 
 
 def test_a_damaged_image_stops_the_whole_import(folder):

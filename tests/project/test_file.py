@@ -7,13 +7,22 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from krolik import formats
-from krolik.errors import Conflict, InvalidFile, InvalidProject, InvalidSetting, NotFound, StorageError
+from krolik.errors import (
+    Conflict,
+    InvalidFile,
+    InvalidProject,
+    InvalidSetting,
+    KrolikError,
+    NotFound,
+    StorageError,
+)
 from krolik.project import ProjectFile, labels, runs
 from krolik.project import file as file_module
 from krolik.project.migrate import migrations, newest
@@ -88,6 +97,41 @@ def test_read_only_place(tmp_path, monkeypatch, project):
         assert labels.skeleton(file) == template("mouse")
         with pytest.raises(StorageError, match="read-only"):
             runs.start(file, "train", {})
+
+
+def test_a_reader_that_may_not_write_sees_what_another_program_writes(monkeypatch, project):
+    monkeypatch.setattr(file_module.os, "access", lambda path, mode: False)
+    with ProjectFile.open(project.path) as file:
+        assert file.read_only
+        for number in range(3):
+            with project.write():
+                project.put("x", str(number) * 3_000_000)
+            assert (file.find("x") or "")[0] == str(number)
+        file.check()
+
+
+def test_it_is_not_taken_for_damaged_while_its_log_is_moved_into_it(project):
+    """The file grows from its first page on; somebody who looks at it alone then misses the others."""
+    errors, ended = [], threading.Event()
+
+    def look():
+        while not ended.is_set():
+            try:
+                ProjectFile.open(project.path).close()
+            except KrolikError as error:
+                errors.append(error)
+                return
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for number in range(4):
+            with project.write():
+                project.put(f"x{number}", "x" * 40_000_000)
+    finally:
+        ended.set()
+        looking.join()
+    assert not errors
 
 
 def test_opened_twice(project, monkeypatch):
