@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from krolik.actions.exporting import ExportReport, writable_format, write_labels, write_predictions
-from krolik.actions.importing import encoded_frame
+from krolik.actions.pixels import encoded_frame
 from krolik.actions.placing import placed
 from krolik.errors import InvalidFile, InvalidSetting, NotFound
 from krolik.formats import LABELS, PREDICTIONS, read, writable

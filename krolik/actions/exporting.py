@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from krolik.actions.importing import encoded_frame
+from krolik.actions.pixels import encoded_frame
 from krolik.errors import InvalidLabels, InvalidSetting, NotFound
 from krolik.files import replacing
 from krolik.formats import FORMATS, LABELS, PREDICTIONS, Format, writable

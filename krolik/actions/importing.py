@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from krolik.actions.pixels import Picture, Pixels, encoded, picture, staged
 from krolik.actions.placing import embedded_images, is_there, placed
 from krolik.actions.reporter import Reporter
-from krolik.actions.staging import Pixels, staged
 from krolik.errors import Cancelled, InvalidFile, InvalidLabels, KrolikError, NotFound
 from krolik.formats import read
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, shortened
@@ -23,7 +23,7 @@ from krolik.project.edits import Change, Edit
 from krolik.project.videos import VideoRecord
 from krolik.skeleton import Keypoint, Skeleton, palette
 from krolik.video import ImageSequence, Video, open_video
-from krolik.video.images import decode_image, natural
+from krolik.video.images import natural
 from krolik.video.source import content_fingerprint
 
 
@@ -314,30 +314,19 @@ def _pixels(
 ) -> Iterator[Pixels]:
     """The encoded image of each labelled frame; an image file keeps its own bytes."""
     by_id = {record.id: video for record, video in records.values()}
-    for number, frame in enumerate(sorted(frames, key=lambda f: f.key)):
-        if reporter.cancelled():
-            raise Cancelled("the import was cancelled; nothing has changed", frame.name, code="cancelled")
-        video = by_id[frame.key.video]
-        try:
-            data, size = encoded_frame(video, frame.key.index)
-        except KrolikError as error:
-            raise InvalidFile(f"the labelled frame {frame.name} cannot be read ({error.what})", error.where) from error
-        reporter.progress("keep the labelled frames", (number + 1) / len(frames))
-        yield frame.key, size, data
+    names = {frame.key: frame.name for frame in frames}
 
+    def pictures() -> Iterator[tuple[FrameKey, Picture]]:
+        for key in sorted(names):
+            if reporter.cancelled():
+                raise Cancelled("the import was cancelled; nothing has changed", names[key], code="cancelled")
+            try:
+                yield key, picture(by_id[key.video], key.index)
+            except KrolikError as error:
+                raise InvalidFile(
+                    f"the labelled frame {names[key]} cannot be read ({error.what})", error.where
+                ) from error
 
-def encoded_frame(video: Video, index: int) -> tuple[bytes, tuple[int, int]]:
-    """A frame as an encoded image, and its (width, height). Image files as they are; video frames as PNG."""
-    import cv2
-
-    if isinstance(video, ImageSequence):
-        path = video.path / video.frame_name(index)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise NotFound("no such image", path) from error
-        height, width = decode_image(data, path).shape[:2]
-        return data, (width, height)
-    rgb = video[index].rgb
-    _, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
-    return data.tobytes(), (rgb.shape[1], rgb.shape[0])
+    for number, one in enumerate(encoded(pictures())):
+        reporter.progress("keep the labelled frames", (number + 1) / len(names))
+        yield one

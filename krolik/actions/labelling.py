@@ -163,7 +163,7 @@ def keep_pixels(file: ProjectFile, reporter: Reporter) -> None:
 
 def keep_frame(file: ProjectFile, video: videos.Video, key: FrameKey) -> None:
     """Keeps the pixels of one labelled frame. Raises InvalidFile when it cannot be decoded."""
-    from krolik.actions.importing import encoded_frame
+    from krolik.actions.pixels import encoded_frame
 
     try:
         data, size = encoded_frame(video, key.index)

@@ -10,7 +10,7 @@ import numpy as np
 
 from krolik.actions.evaluating import evaluate
 from krolik.actions.exporting import Source, export
-from krolik.actions.importing import encoded_frame
+from krolik.actions.pixels import encoded_frame
 from krolik.actions.predicting import load_model, predict
 from krolik.actions.rendering import render
 from krolik.actions.reporter import Reporter
