@@ -28,6 +28,7 @@ from krolik.poses import Predictions
 METHODS = ("none", "median", "one-euro", "kalman")
 MOST_FRAMES = 500  # of a window or gap
 PIECE = 2048  # frames that are smoothed together
+TRACKS = 256  # so many at least go through a filter of frame after frame at a time, where there are more pieces
 REACH = 16  # so many times its time scale a filter's memory is of no account
 EAGER = 0.1  # one-euro: how much a speed of one jitter per frame opens the filter
 LEAST_SCORE = 0.05  # in the Kalman filter, below it noise does not grow any more
@@ -83,33 +84,63 @@ def smoothed(blocks: Iterable[Predictions], settings: Smoothing) -> Iterator[Pre
     if settings.changes_nothing:
         yield from blocks
         return
+    enough = TRACKS if settings.method in ("one-euro", "kalman") else 1
+    waiting: list[_Piece] = []
+    for piece in _pieces(blocks, settings.margin):
+        waiting.append(piece)
+        if len(waiting) * piece.tracks >= enough:
+            yield from _smoothed(waiting, settings)
+            waiting = []
+    if waiting:
+        yield from _smoothed(waiting, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Blocks to be smoothed, between those that they may depend on."""
+
+    before: Sequence[Predictions]
+    ready: Sequence[Predictions]
+    after: Sequence[Predictions]
+
+    @property
+    def tracks(self) -> int:
+        return self.ready[0].xy.shape[1] * self.ready[0].xy.shape[2]
+
+
+def _pieces(blocks: Iterable[Predictions], margin: int) -> Iterator[_Piece]:
     before: list[Predictions] = []  # given out already
     held: list[Predictions] = []
     for block in chain(blocks, [None]):
         if held and (block is None or held[-1].stop != block.start):
-            yield from _piece(before, held, [], settings)
+            yield _Piece(before, held, [])
             before, held = [], []
         if block is None:
             return
         held.append(block)
-        if held[-1].stop - held[0].start >= PIECE + settings.margin:
-            ready = [b for b in held if b.stop <= held[-1].stop - settings.margin]
+        if held[-1].stop - held[0].start >= PIECE + margin:
+            ready = [b for b in held if b.stop <= held[-1].stop - margin]
             after = held[len(ready) :]
-            yield from _piece(before, ready, after, settings)
-            before = [b for b in before + ready if b.stop > ready[-1].stop - settings.margin]
-            held = after
+            yield _Piece(before, ready, after)
+            before = [b for b in before + ready if b.stop > ready[-1].stop - margin]
+            held = list(after)
 
 
-def _piece(
-    before: Sequence[Predictions], ready: Sequence[Predictions], after: Sequence[Predictions], settings: Smoothing
-) -> Iterator[Predictions]:
-    whole = Predictions.concatenate([*before, *ready, *after])
-    frames = len(whole)
-    xy, score = smooth(whole.xy.reshape(frames, -1, 2), whole.score.reshape(frames, -1), settings)
-    for block in ready:
-        part = slice(block.start - whole.start, block.stop - whole.start)
-        yield Predictions(block.start, xy[part].reshape(block.xy.shape), score[part].reshape(block.score.shape),
-                          block.decoded)  # fmt: skip
+def _smoothed(pieces: Sequence[_Piece], settings: Smoothing) -> Iterator[Predictions]:
+    """Side by side, as if each were of other animals: a filter takes hardly longer for many tracks than for one."""
+    wholes = [Predictions.concatenate([*p.before, *p.ready, *p.after]) for p in pieces]
+    frames, ends = max(map(len, wholes)), np.cumsum([0, *(p.tracks for p in pieces)])
+    xy = np.full((frames, ends[-1], 2), np.nan, np.float32)
+    score = np.zeros((frames, ends[-1]), np.float32)
+    for whole, first, end in zip(wholes, ends, ends[1:]):
+        xy[: len(whole), first:end] = whole.xy.reshape(len(whole), -1, 2)
+        score[: len(whole), first:end] = whole.score.reshape(len(whole), -1)
+    xy, score = smooth(xy, score, settings)
+    for piece, whole, first, end in zip(pieces, wholes, ends, ends[1:]):
+        for block in piece.ready:
+            part = slice(block.start - whole.start, block.stop - whole.start), slice(first, end)
+            yield Predictions(block.start, xy[part].reshape(block.xy.shape), score[part].reshape(block.score.shape),
+                              block.decoded)  # fmt: skip
 
 
 def smooth(xy: np.ndarray, score: np.ndarray, settings: Smoothing) -> tuple[np.ndarray, np.ndarray]:
@@ -179,7 +210,7 @@ def jitter(points: np.ndarray) -> np.ndarray:
             warnings.simplefilter("ignore", RuntimeWarning)  # of tracks without points
             scatter = np.nanmedian(np.abs(second), axis=(0, 2)) if len(second) else np.full(points.shape[1], np.nan)
     sigma = 1.4826 * scatter / np.sqrt(6)
-    return np.where(np.isfinite(sigma) & (sigma > 1e-3), sigma, 1.0 if not len(second) else 1e-3)
+    return np.where(np.isfinite(sigma), np.maximum(sigma, 1e-3), 1.0)
 
 
 def _both_ways(points: np.ndarray, there: np.ndarray, frames: int) -> np.ndarray:
@@ -191,22 +222,17 @@ def _both_ways(points: np.ndarray, there: np.ndarray, frames: int) -> np.ndarray
 def _one_euro(points: np.ndarray, there: np.ndarray, frames: int) -> np.ndarray:
     """Frequencies in cycles per frame; speeds in jitters per frame, so that it is the same at every size."""
     slow = 1 / (np.pi * frames)
+    of_speed = 1 / (1 + 1 / (2 * np.pi * 4 * slow))
     sigma = jitter(points)[:, None]
-
-    def share(cutoff: np.ndarray | float) -> np.ndarray | float:
-        return 1 / (1 + 1 / (2 * np.pi * cutoff))
-
-    out = np.full_like(points, np.nan)
-    value, speed = np.full(points.shape[1:], np.nan), np.zeros(points.shape[1:])
-    for i, row in enumerate(points):
-        new = there[i][:, None] & np.isnan(value)
-        gone = ~there[i][:, None]
-        step = np.nan_to_num(row - value) / sigma
-        speed = np.where(new | gone, 0.0, speed + share(4 * slow) * (step - speed))
-        part = share(slow + EAGER * slow * np.linalg.norm(speed, axis=1, keepdims=True) ** 2)
-        value = np.where(gone, np.nan, np.where(new, row, value + part * (row - value)))
-        out[i] = value
-    return out
+    joined = there & np.pad(there[:-1], ((1, 0), (0, 0)))  # the frame before has the point as well
+    rows, out = np.where(there[..., None], points, 0.0), np.empty_like(points)
+    value, speed = np.zeros(points.shape[1:]), np.zeros(points.shape[1:])
+    for i, row in enumerate(rows):
+        step = row - value
+        speed = (speed + of_speed * (step / sigma - speed)) * joined[i][:, None]
+        turns = 2 * np.pi * slow * (1 + EAGER * (speed * speed).sum(axis=1))
+        value = out[i] = value + np.where(joined[i], turns / (1 + turns), 1.0)[:, None] * step
+    return np.where(there[..., None], out, np.nan)
 
 
 def _kalman(points: np.ndarray, weights: np.ndarray, there: np.ndarray, frames: int) -> np.ndarray:

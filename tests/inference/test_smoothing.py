@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krolik.errors import InvalidSetting
+from krolik.inference import smoothing
 from krolik.inference.smoothing import METHODS, PIECE, Smoothing, smooth, smoothed
 from krolik.poses import BLOCK, Predictions
 
@@ -94,6 +95,25 @@ def test_pieces_join(method, rng):
     whole, _ = smooth(seen.astype(np.float32), score, wish)
     assert len(found) == frames
     assert np.abs(found.xy[:, 0] - whole).max() < 0.3  # jitter is measured piece by piece
+
+
+@pytest.mark.parametrize("method", FILTERS)
+def test_pieces_side_by_side_are_smoothed_as_each_alone(method, rng, monkeypatch):
+    frames = 4 * PIECE
+    xy = walk(rng, frames)[1].astype(np.float32)[:, None]
+    xy[rng.random(xy.shape[:3]) < 0.05] = np.nan
+    score = rng.random(xy.shape[:3]).astype(np.float32)
+    blocks = [Predictions(s, xy[s : s + BLOCK], score[s : s + BLOCK], np.ones(len(xy[s : s + BLOCK]), bool))
+              for s in range(0, frames, BLOCK)]  # fmt: skip
+    del blocks[11]  # so that pieces are of different lengths
+    wish = Smoothing(method, 7, 3, 0.1)
+    together = list(smoothed(iter(blocks), wish))
+    monkeypatch.setattr(smoothing, "TRACKS", 1)
+    alone = list(smoothed(iter(blocks), wish))
+    assert [b.start for b in together] == [b.start for b in blocks]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one.xy, other.xy)
+        np.testing.assert_array_equal(one.score, other.score)
 
 
 def test_nothing_is_smoothed_across_missing_frames(rng):
