@@ -5,6 +5,7 @@ A job that is gone on with gets the same document; what it has done already is i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,7 +63,8 @@ def _measured(file: ProjectFile, model: str, reporter: Reporter) -> float | None
     from krolik.evaluation import Criteria
 
     criteria = Criteria(defaults.THRESHOLD, defaults.PCK_PX, defaults.PCK_BODY)
-    return evaluate(file, model, None, criteria, None, 0, reporter).metrics.overall.mean_error_px
+    error = evaluate(file, model, None, criteria, None, 0, reporter).metrics.overall.mean_error_px
+    return error if math.isfinite(error) else None  # every point was missed
 
 
 def plan(file: ProjectFile, job: Job, reporter: Reporter) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from krolik.errors import NotFound
 from krolik.project.file import ProjectFile
@@ -60,10 +60,15 @@ _COLUMNS = (
 )
 
 
+def _read(text: str) -> Any:
+    """What a row holds as JSON. Python writes NaN, which is none, and which no browser reads: it is None here."""
+    return json.loads(text, parse_constant=lambda _: None)
+
+
 def _job(row: tuple) -> Job:
     values = list(row)
-    values[4] = json.loads(values[4])
-    values[-2:] = [None if v is None else json.loads(v) for v in values[-2:]]
+    values[4] = _read(values[4])
+    values[-2:] = [None if v is None else _read(v) for v in values[-2:]]
     return Job(*values)
 
 
@@ -130,7 +135,7 @@ def events(file: ProjectFile, since: int, job: int | None = None, limit: int = 1
         f"SELECT id, job, at, kind, document FROM job_event WHERE id > ? {where} ORDER BY id LIMIT ?",
         since, *values, limit,
     )  # fmt: skip
-    return [Event(i, j, at, kind, json.loads(text)) for i, j, at, kind, text in rows]
+    return [Event(i, j, at, kind, _read(text)) for i, j, at, kind, text in rows]
 
 
 def last_event(file: ProjectFile) -> int:

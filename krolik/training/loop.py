@@ -20,6 +20,7 @@ from krolik.training.checkpoint import Checkpoint, prefixed, under
 from krolik.training.learner import ALONE, Learner
 from krolik.training.plan import Plan
 from krolik.training.team import Team
+from krolik.training.threads import Threads
 
 WARM_UP_STEPS = 50
 COOL_DOWN = 0.4  # from this fraction of the budget on, the learning rate falls to zero
@@ -35,7 +36,10 @@ WORST = 6  # validation frames that are told of
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress bar shows. error_px: mean error on the validation frames, NaN before the first evaluation."""
+    """What a progress bar shows. error_px: mean error on the validation frames, NaN before the first evaluation.
+
+    threads: how many a step takes at present.
+    """
 
     stage: str
     fraction: float
@@ -44,6 +48,7 @@ class Progress:
     error_px: float
     seconds_left: float
     worst: Sequence[Misplaced] = ()
+    threads: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +122,14 @@ def fit(
     curve: list[dict[str, float]] = []
     error, evaluated, checkpoint_at = math.nan, _evaluations(clock), time.monotonic() + CHECKPOINT_SECONDS
     worst: list[Misplaced] = []
+    adapts = plan.device == "cpu" and team.size == 1 and clock.budget.steps is None
+    threads = Threads(plan.threads if adapts else 1, torch.get_num_threads())
     stream = stage.batches.stream(clock.steps, plan.workers, team.rank, team.size)
     try:
         for batch in stream:
+            began = time.monotonic()
             loss = learner.step(batch, clock.steps, learning_rate_factor(clock.steps, clock.fraction))
+            threads.stepped(time.monotonic() - began)
             clock.steps += 1
             if team.rank == 0 and (_evaluations(clock) > evaluated or clock.over):
                 if evaluated < JUDGED_FROM <= _evaluations(clock):
@@ -132,7 +141,7 @@ def fit(
                     clock.finish_from(COOL_DOWN)
                     evaluated, state.since_best = _evaluations(clock), 0
             left = clock.seconds_left
-            events.progress(Progress(stage.name, clock.fraction, clock.steps, loss, error, left, worst))
+            events.progress(Progress(stage.name, clock.fraction, clock.steps, loss, error, left, worst, threads.now))
             abandoned = events.abandoned()
             stop = team.agree(clock, abandoned or clock.over or events.cancelled())
             if abandoned:

@@ -1,4 +1,7 @@
-"""Whether a budget allows enough steps, told early: a network that is too large for it would end without a word."""
+"""Whether a budget allows enough steps, told early: a network that is too large for it would end without a word.
+
+And whether other programs take the time that it has.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,15 @@ class Pace:
         """trainings: how many share what the person gave, each with the plan's budget."""
         self._plan, self._trainings = plan, trainings
         self._first: Progress | None = None
-        self._told = False
+        self._told = self._slowed = False
 
     def note(self, progress: Progress) -> str:
-        """What is to be said of the pace: once at most, and nothing if the budget is in steps or allows enough."""
+        """What is to be said of the pace: each thing once, and nothing if the budget is in steps or allows enough."""
         budget = self._plan.budget.seconds
+        if progress.threads < self._plan.threads and not self._slowed and budget is not None:
+            self._slowed = True
+            return (f"other programs keep this computer busy: with {progress.threads} of {self._plan.threads} threads "
+                    "a step takes less time at present")  # fmt: skip
         if self._told or budget is None:
             return ""
         if self._first is None:

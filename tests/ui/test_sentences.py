@@ -30,6 +30,7 @@ ELSEWHERE = ("goes on from the model hare-1", "measured here: of 8, 16, 32 the l
              "an equal share for each of 5 folds and the final model",
              "about 25 steps of fastpose fit into this budget, and a useful model takes at least 100. "
              "Try --budget 12m, a smaller --input, or another --network.",
+             "other programs keep this computer busy: with 1 of 2 threads a step takes less time at present",
              "the locator misses the animal by 80 px in the validation frames: crops will often show something else. "
              "Train longer, or set locator_share to more.")  # fmt: skip
 # what models keep that were trained before it was worded anew

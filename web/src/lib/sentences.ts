@@ -22,12 +22,11 @@ export function translated(sentence: string): string {
 
 /** What a training notes: a sentence, or what is to be mended in the labels and how. */
 export function translatedNote(note: string): string {
-  const whole = translated(note);
-  if (whole !== note) return whole;
+  // halves first: a value at the end of a sentence would take in all that follows
   for (let at = note.indexOf(". "); at >= 0; at = note.indexOf(". ", at + 1)) {
     const halves = [note.slice(0, at), note.slice(at + 2)];
     const both = halves.map(translated);
     if (both.every((half, i) => half !== halves[i])) return both.join(". ");
   }
-  return note;
+  return translated(note);
 }
