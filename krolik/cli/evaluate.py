@@ -69,8 +69,11 @@ def show_metrics(evaluation: Evaluation) -> None:
                      one.missed, f"{one.invented}/{one.n_absent}"])  # fmt: skip
     show_table(columns, rows)
     trust = evaluation.reliability
-    say(f"confidence: the probability of lying within {trust.within_px:.1f} px; off by {trust.error:.3f} on average "
-        f"(expected calibration error, n {trust.n})")  # fmt: skip
+    if trust.n:
+        say(f"confidence: the probability of lying within {trust.within_px:.1f} px; "
+            f"off by {trust.error:.3f} on average (expected calibration error, n {trust.n})")  # fmt: skip
+    else:
+        say("no point was found: the model needs a longer training, or its locator misses the animals")
     for picture in evaluation.pictures:
         say(f"picture: {picture}")
 

@@ -161,6 +161,16 @@ def test_suggestions_have_reasons_and_proposals(live, base, tmp_path):
     assert len(stretch["predicted"][str(frame)][0]) == 8
 
 
+def test_a_job_with_no_error_to_tell_reaches_the_page(live, base, tmp_path):
+    """Python writes NaN into JSON, which no browser reads; rows of earlier versions have it."""
+    with ProjectFile.open(tmp_path / "rabbit.krolik") as file:
+        job = jobs.add(file, "train", {}, "ui", "here")
+        jobs.update(file, job, status="done", result={"model": "m", "error_px": float("nan")})
+        assert jobs.get(file, job).result == {"model": "m", "error_px": None}
+    answer = live.client.get(f"{base}/jobs/{job}")
+    assert answer.status_code == 200 and answer.json()["result"]["error_px"] is None
+
+
 @pytest.mark.parametrize("what, body, code", [
     ("train", {"budget": "soon"}, "other"), ("train", {"input_px": 1}, "other"),
     ("predict", {"videos": ["nothing"]}, "no-such-video"), ("predict", {"model": "nobody"}, "no-such-model"),
