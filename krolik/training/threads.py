@@ -21,7 +21,7 @@ WARM_STEPS = 1  # that tells nothing
 COMPARED = 3  # steps with another number, of which the first makes threads and does not count
 USUAL = 2  # steps at least that they are compared with
 WORTH = 0.8  # of the time: below, the other number stays
-LOST = 2.0  # so many times as slow: one step says enough
+LOST = 10.0, 2.0  # so many times as slow, in the first step and those after it: that says enough
 FIRST_SECONDS, MOST_SECONDS = 10.0, 160.0  # between two trials; twice as long after each that was in vain
 
 
@@ -48,7 +48,8 @@ class Threads:
             self._warm -= 1
         elif self._trial is not None:
             self._trial.append(seconds)
-            if len(self._trial) == COMPARED or seconds > LOST * statistics.median(self._usual):
+            lost = LOST[len(self._trial) > 1] * statistics.median(self._usual)
+            if len(self._trial) == COMPARED or seconds > lost:
                 self._judge(self._trial)
         else:
             self._usual.append(seconds)

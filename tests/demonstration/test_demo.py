@@ -43,5 +43,13 @@ def test_the_demonstration(tmp_path, monkeypatch):
     assert page.count("data:image/jpeg") >= 7 and "http://" not in page and "https://" not in page
     with open_video(report.parent / "rabbit_annotated.mp4") as video:
         assert len(video) == 48
-    second = krolik.demo(tmp_path / "out", budget="2steps")  # never writes over anything
-    assert second.parent.name == "out-2"
+    begun = []
+
+    def generate(video, *_):
+        begun.append(video)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("krolik.demonstration.show.generate", generate)
+    with pytest.raises(KeyboardInterrupt):
+        krolik.demo(tmp_path / "out", budget="2steps")  # never writes over anything
+    assert [video.parent.name for video in begun] == ["out-2"]

@@ -42,6 +42,16 @@ def test_beside_another_program_one_is_enough_soon_and_two_again_when_it_has_gon
     assert machine.threads.now == 2
 
 
+def test_a_first_step_that_prepares_much_does_not_hide_that_more_threads_are_faster():
+    machine = Machine(2, lambda n: 0.1 / n)
+    machine.use(1)
+    machine.threads.now = 1
+    slow = machine.seconds
+    machine.seconds = lambda n: slow(n) + 0.4 * (n == 2 and machine.taken[-1:] == [1])
+    machine.run(100)
+    assert machine.threads.now == 2
+
+
 @pytest.mark.parametrize("free", [1, 3, 8, 16])
 def test_of_many_cores_about_as_many_as_are_free(free):
     """More threads than free cores wait for each other."""

@@ -9,6 +9,7 @@ from tests.server.conftest import project_for
 from tests.ui.conftest import drop, text
 
 
+@pytest.mark.slow  # the journey labels as many in the same way; here it is counted what a person does for it
 def test_from_a_video_to_twenty_labelled_frames_of_a_seven_keypoint_rabbit(ui, rabbit, tmp_path):
     """Besides the clicks that place points, a person needs at most eight clicks and keys. This is counted here."""
     import shutil

@@ -4,6 +4,7 @@ import pytest
 
 from krolik.project import ProjectFile
 from tests.ui.conftest import place, text
+from tests.ui.test_commands import check_command, check_python
 
 pytestmark = pytest.mark.parametrize("ui", ["en"], indirect=True)  # the same in every language
 
@@ -35,6 +36,7 @@ def test_the_plan_can_be_changed_and_what_makes_no_sense_taken_back(ui, small_mo
     stays_while_another_is_made(ui, planned)
     what_can_be_no_value_is_not_taken(ui, planned)
     what_the_server_refuses_can_be_mended(ui, planned)
+    the_commands_wish_the_same(ui)
 
 
 def stays_while_another_is_made(ui, planned: str) -> None:
@@ -74,3 +76,17 @@ def what_the_server_refuses_can_be_mended(ui, planned: str) -> None:
     ui.page.locator(".toast.error", has_text="9.0 makes no sense").wait_for()
     assert ui.page.get_by_label("width", exact=True).input_value() == "9"
     assert ui.page.locator("[data-role=plan] tr.changed").count() == 2
+    assert "width = 9" in ui.page.locator("[data-role=wishes]").inner_text()
+
+
+def the_commands_wish_the_same(ui) -> None:
+    ui.page.get_by_label("keypoint_weights").fill("1 2")
+    ui.page.get_by_label("keypoint_weights").blur()
+    command, line = ui.page.locator(".card .commands").first.locator("code").all_text_contents()
+    check_command(command)
+    check_python(line)
+    assert "--input 128 " in command and "--width 9 " in command and "--set 'keypoint_weights=1 2'" in command
+    assert "input_px=128" in line and 'overrides={"keypoint_weights":"1 2"}' in line
+    ui.page.get_by_role("button", name=text("train.no-wishes")).click()
+    ui.page.locator("[data-role=wishes]").wait_for(state="detached")
+    assert "width" not in ui.page.locator(".card .commands").first.locator("code").first.text_content()

@@ -17,6 +17,8 @@ function valueOf(field: string, text: string): string | number | null {
   return good ? number : null;
 }
 
+const OPTIONS: Partial<Record<Setting | "budget" | "split", string>> = { batch_size: "--batch", input_px: "--input" };
+
 export class Wishes {
   budget = $state("5m");
   /** The budget in the user's own words, if there are any. */
@@ -46,5 +48,17 @@ export class Wishes {
       else overrides[field] = text;
     }
     return Object.keys(overrides).length ? { ...body, overrides } : body;
+  }
+
+  /** The same on the command line. */
+  get options(): string[] {
+    return Object.entries(this.body).flatMap(([name, value]) => name === "overrides"
+      ? Object.entries(value as Record<string, string>).flatMap(([field, text]) => ["--set", `${field}=${text}`])
+      : [OPTIONS[name as Setting] ?? `--${name}`, String(value)]);
+  }
+
+  /** The same in Python. */
+  get keywords(): string[] {
+    return Object.entries(this.body).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   }
 }
