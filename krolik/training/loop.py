@@ -38,7 +38,7 @@ WORST = 6  # validation frames that are told of
 class Progress:
     """What a progress bar shows. error_px: mean error on the validation frames, NaN before the first evaluation.
 
-    threads: how many a step takes at present.
+    threads: how many a step takes at present, where that is fewer than planned.
     """
 
     stage: str
@@ -48,7 +48,7 @@ class Progress:
     error_px: float
     seconds_left: float
     worst: Sequence[Misplaced] = ()
-    threads: int = 1
+    threads: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +141,7 @@ def fit(
                     clock.finish_from(COOL_DOWN)
                     evaluated, state.since_best = _evaluations(clock), 0
             left = clock.seconds_left
-            events.progress(Progress(stage.name, clock.fraction, clock.steps, loss, error, left, worst, threads.now))
+            events.progress(Progress(stage.name, clock.fraction, clock.steps, loss, error, left, worst, threads.fewer))
             abandoned = events.abandoned()
             stop = team.agree(clock, abandoned or clock.over or events.cancelled())
             if abandoned:

@@ -27,7 +27,7 @@ class Pace:
     def note(self, progress: Progress) -> str:
         """What is to be said of the pace: each thing once, and nothing if the budget is in steps or allows enough."""
         budget = self._plan.budget.seconds
-        if progress.threads < self._plan.threads and not self._slowed and budget is not None:
+        if progress.threads is not None and not self._slowed:
             self._slowed = True
             return (f"other programs keep this computer busy: with {progress.threads} of {self._plan.threads} threads "
                     "a step takes less time at present")  # fmt: skip

@@ -40,6 +40,11 @@ class Threads:
         self._tried, self._turn = self.now, 0
         self._pause, self._next = FIRST_SECONDS, 0.0
 
+    @property
+    def fewer(self) -> int | None:
+        """How many a step takes, where that is fewer than planned."""
+        return self.now if self.now < self._most else None
+
     def stepped(self, seconds: float) -> None:
         """After each step."""
         if self._most == 1:

@@ -89,6 +89,7 @@ def test_resuming_equals_not_stopping(monkeypatch, pipeline):
     monkeypatch.setattr("krolik.training.loop.CHECKPOINT_SHARE", np.inf)
     events = Watching()
     whole = train(12, pipeline, events=events)
+    assert all(progress.threads is None for progress in events.seen)  # a budget in steps takes those of the plan
     stages = {Checkpoint.from_bytes(data).stage for data in events.saved}
     assert stages == ({"pose"} if pipeline == "whole" else {"pose", "locator"})
     for data in (events.saved[0], events.saved[len(events.saved) // 2], events.saved[-1]):

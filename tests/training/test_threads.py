@@ -60,6 +60,12 @@ def test_of_many_cores_about_as_many_as_are_free(free):
     assert free / 2 < machine.threads.now <= free
 
 
+def test_fewer_than_planned_is_told_only_where_it_is_so():
+    """A GPU's training, one in steps and one of several processes try nothing, and nobody is to be called busy."""
+    assert Threads(1, 16).fewer is None and Threads(2, 2).fewer is None
+    assert Threads(2, 1).fewer == 1  # the locator's training has found that out
+
+
 def test_a_plan_of_one_thread_is_left_alone():
     machine = Machine(1, lambda n: 0.1)
     machine.run(100)

@@ -17,7 +17,7 @@ function valueOf(field: string, text: string): string | number | null {
   return good ? number : null;
 }
 
-const OPTIONS: Partial<Record<Setting | "budget" | "split", string>> = { batch_size: "--batch", input_px: "--input" };
+const OPTIONS: Partial<Record<Setting, string>> = { batch_size: "--batch", input_px: "--input" };
 
 export class Wishes {
   budget = $state("5m");
