@@ -6,6 +6,7 @@ Decisions are of three kinds: fixed (worth no thought), ruled (from the data and
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
@@ -240,7 +241,7 @@ def _parsed(name: str, text: str, now: object):
         if isinstance(now, bool):
             return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
         if isinstance(now, tuple):
-            values = tuple(type(now[0])(part) for part in text.replace("x", ",").split(","))
+            values = tuple(type(now[0])(part) for part in re.split(r"[\s,x]+", text.strip()))
             if len(values) != len(now) or not all(0 < v < 1e6 for v in values):
                 raise ValueError
             return values

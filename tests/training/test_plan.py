@@ -61,8 +61,9 @@ def test_a_body_is_worth_it_for_few_labels_or_when_it_is_wished():
 def test_keypoints_weigh_the_same_unless_the_user_says_otherwise():
     rare = replace(MOUSE, labelled=(93, 93, 40, 3))
     assert decide(rare, MACHINE, Settings()).keypoint_weights == (1, 1, 1, 1)
-    wished = decide(rare, MACHINE, Settings(overrides={"keypoint_weights": "1,1,1,2.5"}))
-    assert wished.keypoint_weights == (1, 1, 1, 2.5)
+    for text in ("1,1,1,2.5", "1 1 1 2.5", " 1, 1, 1, 2.5 "):  # as on the command line, as the plan shows them
+        wished = decide(rare, MACHINE, Settings(overrides={"keypoint_weights": text}))
+        assert wished.keypoint_weights == (1, 1, 1, 2.5)
     with pytest.raises(InvalidSetting, match="keypoint_weights"):
         decide(rare, MACHINE, Settings(overrides={"keypoint_weights": "1,2"}))
 
