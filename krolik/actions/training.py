@@ -77,8 +77,9 @@ def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> 
     checkpoint = Checkpoint.from_bytes(saved) if saved else None
     if checkpoint is not None:
         started -= checkpoint.total_seconds
-        done = f"fold {len(document['folded']) + 1} of {folds}, " if len(document["folded"]) < folds else ""
-        reporter.note(f"going on with run {run.id} from {done}step {checkpoint.steps} of the {checkpoint.stage}")
+        fold, step = len(document["folded"]) + 1, checkpoint.steps
+        reporter.note(f"going on with fold {fold} of {folds} of run {run.id} at step {step}" if fold <= folds
+                      else f"going on with run {run.id} at step {step}")  # fmt: skip
     runs.restart(file, run.id)
     ready = Preparation(document["split"], trainable, validating, data, plan, document["fingerprint"], [], origin)
     return _run(file, run.id, ready, started, checkpoint, reporter)

@@ -63,9 +63,11 @@ def read(path: Path, wishes: Wishes) -> Imported:
             images[annotation["image_id"]][1].append(instance)
         place.append("")
         frames, videos = from_images([(image, tuple(animals)) for image, animals in images.values()], path)
-        said = [(empty, "annotation(s) have no keypoints and were left out"),
-                (strange, "point(s) are marked as labelled but have no coordinates; left unlabelled")]  # fmt: skip
-        notes = [f"{count} {text}" for count, text in said if count]
+        notes = []
+        if empty:
+            notes.append(f"{empty} annotation(s) have no keypoints and were left out")
+        if strange:
+            notes.append(f"{strange} point(s) are marked as labelled but have no coordinates; left unlabelled")
         if orphans:
             notes.append(f"{len(orphans)} annotation(s) are of images that are not listed ({shortened(orphans)}); "
                          "they were left out")  # fmt: skip

@@ -198,8 +198,9 @@ def _instances(
                 points[k], states[k] = point, State.VISIBLE
             elif not np.isnan(point).all():
                 states[k] = State.UNKNOWN
-                what = "has only one coordinate" if np.isnan(point).any() else "lies outside the image"
-                reading.notes.append(f"{image.name}: {part} ({point[0]:g}, {point[1]:g}) {what}; left unlabelled")
+                at = f"{image.name}: {part} ({point[0]:g}, {point[1]:g})"
+                reading.notes.append(f"{at} has only one coordinate; left unlabelled" if np.isnan(point).any()
+                                     else f"{at} lies outside the image; left unlabelled")  # fmt: skip
         if np.isfinite(points).any():
             instances.append(Instance(points, states, track or None))
     return tuple(instances)

@@ -140,9 +140,9 @@ def _skeleton(bones: _Bones) -> tuple[Skeleton, list[str]]:
     told = [(bones.names.index(a), bones.names.index(b)) for a, b in symmetric_pairs(bones.names)]
     added = [pair for pair in told if not paired & set(pair)]
     skeleton = skeleton_of(bones.names, edges, sorted(mutual + added))
-    note = f"swaps that only one side names: {', '.join(bones.names[k] for k in broken)}; pairs by name: " + (
-        ", ".join(f"{bones.names[a]}/{bones.names[b]}" for a, b in added) or "none")  # fmt: skip
-    return skeleton, [note]
+    single = ", ".join(bones.names[k] for k in broken)
+    pairs = ", ".join(f"{bones.names[a]}/{bones.names[b]}" for a, b in added) or "–"
+    return skeleton, [f"swaps that only one side names: {single}; pairs by name: {pairs}"]
 
 
 def _bgr(_: h5py.Dataset, image: np.ndarray) -> np.ndarray:

@@ -100,5 +100,5 @@ def _looks_cyrillic(data: bytes) -> bool:
 
 
 def shortened(items: list[str], most: int = 5) -> str:
-    """The first few of a list, for a note."""
-    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
+    """The first few of a list and how many more there are, for a note in any language."""
+    return ", ".join(items[:most]) + (f", … (+{len(items) - most})" if len(items) > most else "")

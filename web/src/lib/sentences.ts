@@ -1,11 +1,14 @@
-// Sentences that the program says in English (why a plan is as it is, what is to be mended in the labels, what a training
-// notes), in the page's language. They are kept with models as they were said, so they are recognised by their wording:
-// each entry is an English sentence with {placeholders}, and the same in the other language. What no entry fits stays
-// English.
+// Sentences that the program says in English (why a plan is as it is, what is to be mended in the labels, what trainings,
+// imports, exports and other jobs note), in the page's language. They are kept with models and jobs as they were said, so
+// they are recognised by their wording: each entry is an English sentence with {placeholders}, and the same in the other
+// language. What no entry fits stays English.
+import notes from "../locales/notes.ru.json";
 import ru from "../locales/sentences.ru.json";
 import { language } from "./i18n.svelte";
 
-const ENTRIES: Record<string, [RegExp, string][]> = { ru: Object.entries(ru).map(([from, to]) => [recogniser(from), to]) };
+const ENTRIES: Record<string, [RegExp, string][]> = {
+  ru: Object.entries({ ...ru, ...notes }).map(([from, to]) => [recogniser(from), to]),
+};
 
 function recogniser(sentence: string): RegExp {
   const literal = sentence.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
