@@ -121,7 +121,8 @@ def detect(path: Path) -> str:
         if not start.startswith(b"\x89HDF") and start.strip():
             decode_text(start, path)
     titles = ", ".join(f.title for f in readable().values())
-    raise InvalidFile("labels or predictions in no format that is known", path, f"These are: {titles}.")
+    raise InvalidFile("labels or predictions in no format that is known", path, f"These are: {titles}.",
+                      "unknown-format")  # fmt: skip
 
 
 def read(path: str | Path, wishes: Wishes | None = None, form: str | None = None) -> Imported:

@@ -47,9 +47,11 @@ class _Reading:
 
 
 def sniff(path: Path) -> bool:
-    """Whether this is a DeepLabCut project, its config, or one of its label files."""
+    """Whether this is a DeepLabCut project, its config, the folder of one video's labels, or a label file."""
     if path.is_dir():
-        return (path / "config.yaml").is_file() or any(path.glob("labeled-data/*/CollectedData_*"))
+        return (path / "config.yaml").is_file() or any(
+            found for place in ("labeled-data/*/", "") for found in path.glob(f"{place}CollectedData_*")
+        )
     if path.suffix in (".yaml", ".yml"):
         with path.open("rb") as file:
             start = file.read(1 << 16).replace(b"\0", b"")
@@ -69,8 +71,9 @@ def _holds_labels(path: Path) -> bool:
 
 
 def read(path: Path, wishes: Wishes) -> Imported:
-    """A project folder, a config.yaml or a single label file. Cells without a point get the state `wishes.missing`.
+    """A project folder, a config.yaml, the folder of one video's labels or a label file.
 
+    Cells without a point get the state `wishes.missing`.
     Raises InvalidFile, NotFound.
     """
     if path.is_dir() and (path / "config.yaml").is_file():
@@ -141,9 +144,12 @@ def _skeleton_of(config: dict, path: Path) -> tuple[list[str], list[tuple[str, s
 
 
 def _label_files(root: Path, scorer: str) -> list[Path]:
-    """One label file per folder of labeled-data: the scorer's, .h5 before .csv as DeepLabCut does it."""
+    """One label file per folder of labeled-data: the scorer's, .h5 before .csv as DeepLabCut does it.
+
+    Of a folder without labeled-data its own.
+    """
     files = []
-    for folder in sorted(p for p in (root / "labeled-data").glob("*") if p.is_dir()):
+    for folder in sorted(p for p in (root / "labeled-data").glob("*") if p.is_dir()) or [root]:
         found = [*folder.glob("CollectedData_*.h5"), *folder.glob("CollectedData_*.csv")]
         own = [p for p in found if p.stem == f"CollectedData_{scorer}"] or found
         if len({p.stem for p in own}) > 1:

@@ -33,11 +33,14 @@ class PathMessage(Message):
 
 
 class OpenMessage(Message):
+    """A project, and videos and labels that are to come into it."""
+
     place: Id
+    videos: list[Id] = Field([], max_length=500)
 
 
 class CreateMessage(Message):
-    """A new project in a folder, or beside the first of its videos."""
+    """A new project in a folder, or beside the first of its videos or files of labels."""
 
     videos: list[Id] = Field(max_length=500)
     folder: Id | None = None

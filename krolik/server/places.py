@@ -15,9 +15,12 @@ from krolik.video.images import SUFFIXES as IMAGES
 
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts", ".m2ts", ".ts", ".mjpeg",
           ".3gp", ".flv", ".h264", ".hevc", ".ogv", ".asf", ".vob", ".y4m"}  # fmt: skip
+# files that may hold labels or predictions; whether they do is found out when one is chosen
+LABELS = {".slp", ".csv", ".h5", ".hdf5", ".json", ".yaml", ".yml", ".xml", ".nwb", ".mat"}
 MOST_ENTRIES = 2000
 
-Kind = Literal["folder", "images", "video", "project"]
+Kind = Literal["folder", "images", "labels", "video", "project"]
+ORDER = ("folder", "images", "project", "video", "labels")
 
 
 class Outside(KrolikError):
@@ -115,14 +118,14 @@ class Places:
         return real
 
     def list(self, identity: str) -> Listing:
-        """The videos, projects and folders in a folder. Raises NotFound, Outside."""
+        """The folders, projects, videos and files of labels in a folder. Raises NotFound, Outside."""
         folder = self.path_of(identity)
         try:
             children = sorted(folder.iterdir(), key=lambda p: p.name.lower())
         except OSError as error:
             raise NotFound("this folder cannot be read", folder, code="no-file") from error
         entries = [e for p in children[: 4 * MOST_ENTRIES] if not p.name.startswith(".") and (e := self._entry(p))]
-        entries.sort(key=lambda e: (e.kind in ("video", "project"), e.kind != "project"))
+        entries.sort(key=lambda e: max(1, ORDER.index(e.kind)))  # by name, folders of either kind together
         parent = folder.parent if folder not in self.roots and self.inside(folder.parent) else None
         return Listing(identity, str(folder), self.id_of(parent) if parent else None, entries[:MOST_ENTRIES],
                        len(entries) > MOST_ENTRIES)  # fmt: skip
@@ -136,9 +139,9 @@ class Places:
             if path.is_dir():
                 images = any(p.suffix.lower() in IMAGES for p, _ in zip(path.iterdir(), range(200)))
                 return Entry(self.id_of(path), path.name or str(path), "images" if images else "folder")
-            if not path.is_file() or suffix not in VIDEOS | {SUFFIX}:
+            if not path.is_file() or suffix not in VIDEOS | LABELS | {SUFFIX}:
                 return None
-            kind = "project" if suffix == SUFFIX else "video"
+            kind = "project" if suffix == SUFFIX else "video" if suffix in VIDEOS else "labels"
             return Entry(self.id_of(path), path.name, kind, path.stat().st_size)
         except OSError:
             return None

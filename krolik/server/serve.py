@@ -13,13 +13,13 @@ from pathlib import Path
 import typer
 
 from krolik.errors import InvalidSetting, NotFound
-from krolik.project import ProjectFile, history
+from krolik.project import history
 from krolik.project.file import SUFFIX
 from krolik.server.app import create_app
-from krolik.server.places import VIDEOS
+from krolik.server.opening import Material, begin, project_place
+from krolik.server.places import LABELS, VIDEOS
 from krolik.server.workspace import Opened, Workspace
 from krolik.skeleton import template
-from krolik.video.source import check_video
 
 TRIES = 50  # ports above the wanted one
 
@@ -55,21 +55,17 @@ def serve(path: Path | None, port: int, browser: bool, roots: Sequence[Path]) ->
 
 
 def opened_for(workspace: Workspace, path: Path) -> Opened:
-    """The project at that path; for a video the one beside it of the same name, made if there is none.
+    """The project at that path; for a video or labels the one beside it of the same name, made if there is none.
 
-    The video is read as work of its own, so that the page does not wait for it. Raises NotFound, InvalidFile.
+    They are read as work of its own, so that the page does not wait for it. Raises NotFound, InvalidFile.
     """
-    if path.suffix == SUFFIX or not (path.is_dir() or path.suffix.lower() in VIDEOS):
+    if path.suffix == SUFFIX or not (path.is_dir() or path.suffix.lower() in VIDEOS | LABELS):
         opened = workspace.open(path)
         if history.revision(opened.file) == 1:  # nothing but its video was added yet
             workspace.select_first(opened)
         return opened
-    check_video(path)
-    target = path.with_suffix(SUFFIX) if path.is_file() else path.parent / f"{path.name}{SUFFIX}"
-    new = not target.exists()
-    if new:
-        ProjectFile.create(target, template("rabbit")).close()
-    return workspace.with_videos(target, [path], new)
+    opened, _ = begin(workspace, project_place(path), Material.of([path]), template("rabbit"))
+    return opened
 
 
 def listen(port: int) -> socket.socket:

@@ -110,7 +110,7 @@ def test_a_project_is_made_beside_its_video_and_opened_the_next_time(live, tmp_p
     assert [k["name"] for k in snapshot["skeleton"]["keypoints"]] == ["нос", "хвост"]
     assert [(v["name"], v["frames"], v["problem"]) for v in snapshot["videos"]] == [(clip.name, 30, None)]
     again = live.client.post("/api/projects", json={"videos": [entry["id"]]}).json()
-    assert again == {"id": made["id"], "existed": True}
+    assert again == {"id": made["id"], "existed": True, "labels": False}
     assert live.client.get("/api/start").json()["recent"][0]["id"] == made["id"]
     (lanes,) = live.client.get(f"/api/projects/{made['id']}/overview").json()["lanes"].values()
     assert job["status"] == "done" and len(lanes["selected"]) == 20  # labelling can begin at once

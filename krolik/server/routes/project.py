@@ -21,12 +21,12 @@ from krolik.server.messages import (
     TemplateMessage,
     VideosMessage,
 )
+from krolik.server.opening import Material, bring
 from krolik.server.overview import newest_predictions
 from krolik.server.routes.context import Project, Work
 from krolik.server.stream import job_json, stream
 from krolik.server.workspace import Opened
 from krolik.skeleton import template
-from krolik.video.source import check_video
 
 router = APIRouter(prefix="/api/projects/{project}")
 MOST_CHANGES = 200  # of the history in one answer
@@ -129,11 +129,9 @@ def pairs(message: SkeletonValue, opened: Project) -> dict:
 
 @router.post("/videos")
 def add(message: VideosMessage, opened: Project, work: Work) -> dict:
-    """Starts adding videos by the ids of their places. Raises InvalidFile for what is no video."""
-    paths = [work.places.path_of(p) for p in message.places]
-    for path in paths:
-        check_video(path)
-    return job_json(work.add_videos(opened, paths))
+    """Starts adding videos, or importing labels, by the ids of their places. Raises InvalidFile for what is neither."""
+    material = Material.of([work.places.path_of(p) for p in message.places])
+    return job_json(bring(work, opened, material)[-1])
 
 
 @router.post("/background")

@@ -13,14 +13,13 @@ from fastapi import APIRouter, Request
 import krolik
 from krolik.errors import InvalidSetting, StorageError
 from krolik.files import replacing
-from krolik.project import ProjectFile
 from krolik.project.file import SUFFIX
 from krolik.server.messages import CreateMessage, OpenMessage, PathMessage
-from krolik.server.places import VIDEOS
+from krolik.server.opening import Material, begin, bring, project_place
+from krolik.server.places import LABELS, VIDEOS
 from krolik.server.routes.context import Work
 from krolik.server.workspace import Workspace, identity_of
 from krolik.skeleton import TEMPLATES, Skeleton, template
-from krolik.video.source import check_video
 
 router = APIRouter(prefix="/api")
 UPLOADS = "Krolik"  # the folder in the home folder for videos that were dropped onto the page
@@ -50,37 +49,43 @@ def resolve(message: PathMessage, work: Work) -> dict:
 
 @router.post("/projects/open")
 def open_project(message: OpenMessage, work: Work) -> dict:
-    return {"id": work.open(work.places.path_of(message.place)).id}
+    """Opens a project; videos and labels that came with it are read into it."""
+    material = Material.of([work.places.path_of(v) for v in message.videos])
+    opened = work.open(work.places.path_of(message.place))
+    if message.videos:
+        bring(work, opened, material)
+    return {"id": opened.id}
 
 
 @router.post("/projects")
 def create(message: CreateMessage, work: Work) -> dict:
-    """A new project with videos; beside its first video and named like it, unless a folder and name are given.
+    """A new project with videos, or labels of other programs; beside the first and named like it, unless a folder and
+    a name are given.
 
-    A project that lies there already and has the same name as the video is opened instead, and gets the videos.
+    A project that lies there already and has the same name is opened instead, and gets the videos.
     """
     paths = [work.places.path_of(v) for v in message.videos]
     if not paths and (message.folder is None or message.name is None):
         raise InvalidSetting("a project needs a video, or a folder and a name", code="bad-request")
-    folder = work.places.path_of(message.folder) if message.folder else paths[0].parent
-    name = message.name or paths[0].stem
+    beside = project_place(paths[0]) if paths else Path()
+    folder = work.places.path_of(message.folder) if message.folder else beside.parent
+    if not work.places.inside(folder):  # beside a folder that is the top of what may be seen
+        folder = paths[0]
+    name = message.name or beside.name
     _check_name(name)
-    for path in paths:  # a file that is no video must leave no project behind
-        check_video(path)
+    material = Material.of(paths)  # a file that is neither must leave no project behind
     target = folder / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
-    existed = target.exists() and message.name is None
-    if not existed:
-        bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
-        ProjectFile.create(target, bones).close()
-    return {"id": work.with_videos(target, paths, new=not existed).id, "existed": existed}
+    bones = Skeleton.of(message.keypoints) if message.keypoints else template(message.skeleton)
+    opened, existed = begin(work, target, material, bones, new=message.name is not None)
+    return {"id": opened.id, "existed": existed, "labels": bool(material.labels)}
 
 
 @router.put("/uploads/{name}")
 async def upload(name: str, request: Request, work: Work, project: str | None = None) -> dict:
-    """A video that was dropped onto the page: copied beside the project, or into the folder Krolik at home."""
+    """A video or labels, dropped onto the page: copied beside the project, or into the folder Krolik at home."""
     suffix = Path(name).suffix.lower()
     _check_name(name)
-    if suffix not in VIDEOS | {SUFFIX}:
+    if suffix not in VIDEOS | LABELS | {SUFFIX}:
         raise InvalidSetting(f"{name!r} is not the name of a video", name, code="not-a-video")
     folder = _upload_folder(work, project)
     length = int(request.headers.get("content-length", "0"))

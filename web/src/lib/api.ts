@@ -60,7 +60,7 @@ export interface Curves {
   score: (number | null)[][]; x: (number | null)[][]; y: (number | null)[][];
 }
 export interface Problem { code: string; message: string; values: Record<string, string> }
-export interface Entry { id: string; name: string; kind: "folder" | "images" | "video" | "project"; size: number }
+export interface Entry { id: string; name: string; kind: "folder" | "images" | "labels" | "video" | "project"; size: number }
 export interface Listing { id: string; path: string; parent: string | null; entries: Entry[]; more: boolean }
 export interface Start {
   version: string; recent: { id: string; name: string; folder: string }[];

@@ -1,0 +1,82 @@
+"""Labels of other programs on the page: as a project of their own, and into a project, found by browsing."""
+
+import pytest
+
+import krolik
+from krolik.actions.labelling import Point, SetPoints
+from krolik.poses import State
+from krolik.project import labels
+from tests.clips import VARIANTS, write_clip
+from tests.ui.conftest import drop, text
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """A video, and a DeepLabCut project and a file with labels of it."""
+    write_clip(tmp_path / "clip.mp4", VARIANTS["b-frames"], 12)
+    with krolik.new(tmp_path / "made.krolik", tmp_path / "clip.mp4", skeleton="nose,tail") as opened:
+        opened.label("clip.mp4", 3, SetPoints("a", {0: Point(State.VISIBLE, 5.0, 6.0)}))
+        opened.export(tmp_path / "labels.json", "json", what="labels")
+        opened.export(tmp_path / "dlc", "deeplabcut", what="labels")
+    (tmp_path / "made.krolik").unlink()
+    return tmp_path
+
+
+def first_frame(project) -> float:
+    with krolik.open(project) as opened:
+        (frame,) = labels.load(opened.file)
+        return float(frame.instances[0].points[0, 0])
+
+
+def test_a_project_of_another_program_is_opened_like_a_video(ui, theirs):
+    page = ui.page
+    ui.visit()
+    page.get_by_label(text("start.path")).fill(str(theirs / "dlc"))
+    page.keyboard.press("Enter")
+    card = page.locator("[data-role=imported]")
+    card.wait_for(timeout=60_000)
+    assert "DeepLabCut" in card.inner_text() and page.url.endswith("/videos")
+    assert first_frame(theirs / "dlc.krolik") == 5.0
+    ui.visit()  # and once more: what was made of it is opened, and nothing imported over it
+    page.get_by_label(text("start.path")).fill(str(theirs / "dlc"))
+    page.keyboard.press("Enter")
+    ui.settled()
+    assert page.url.endswith("/label") and "dlc" in page.locator(".toast").inner_text()
+
+
+@pytest.mark.parametrize("ui", ["en"], indirect=True)  # the same in every language
+def test_labels_are_found_by_browsing_and_asked_for_again_where_their_video_is_missing(ui, theirs):
+    page = ui.page
+    (theirs / "elsewhere").mkdir()
+    (theirs / "clip.mp4").rename(theirs / "elsewhere" / "clip.mp4")
+    with krolik.new(theirs / "own.krolik", skeleton="nose,tail"):
+        pass
+    ui.visit(f"#/p/{ui.live.workspace.open(theirs / 'own.krolik').id}/videos")
+    page.get_by_role("button", name=text("import.title")).click()
+    page.locator("[data-role=look-source]").click()
+    page.get_by_role("button", name="labels.json").click()
+    assert page.get_by_label(text("import.path")).input_value() == str(theirs / "labels.json")
+    page.get_by_role("button", name=text("import.go")).last.click()
+    page.get_by_text("clip.mp4").first.wait_for(timeout=60_000)  # in the sentence that it is not there
+    page.get_by_role("button", name=text("import.title")).click()
+    assert page.get_by_label(text("import.path")).input_value() == str(theirs / "labels.json")
+    page.locator("[data-role=look-beside]").click()
+    page.get_by_role("button", name="elsewhere").click()
+    page.get_by_role("button", name="clip.mp4").click()
+    assert page.get_by_label(text("import.videos")).input_value() == str(theirs / "elsewhere" / "clip.mp4")
+    page.get_by_role("button", name=text("import.go")).last.click()
+    page.locator("[data-role=imported]").wait_for(timeout=60_000)
+    assert first_frame(theirs / "own.krolik") == 5.0
+
+
+@pytest.mark.parametrize("ui", ["en"], indirect=True)
+def test_a_video_that_is_dropped_with_a_project_comes_into_it(ui, theirs, monkeypatch):
+    (theirs / "home").mkdir()
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(theirs / "home"))
+    with krolik.new(theirs / "own.krolik", skeleton="nose,tail"):
+        pass
+    ui.visit()
+    drop(ui, [theirs / "own.krolik", theirs / "clip.mp4"])
+    ui.page.get_by_role("heading", name="clip.mp4").wait_for(timeout=60_000)
+    assert ui.page.url.endswith("/videos")
