@@ -6,8 +6,9 @@
 
 openfield, reaching: split every:5. flies13: two flies in 1350 frames, each cut out as a picture of its own (its box
 and a margin, so that neighbours are in view as well); training pictures evenly from the first 60 % of the time, test
-pictures from the last 30 %, every fifth frame; the 10 % between are left out. flies13-whole: whole frames of
-the same times, with both flies.
+pictures from the last 30 %, every fifth frame; the 10 % between are left out. flies13-spread: the same ten times over,
+in each tenth of the time, so that what is seldom seen is in the training pictures as well. flies13-whole: whole frames
+of the times of flies13, with both flies.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
     opened = krolik.new(folder / "benchmark.krolik")
     if source == "flies13-whole":
         return whole_flies(data / "flies13", folder, int(count or 100))
-    if source == "flies13":
-        flies(data / "flies13", folder / "flies", int(count or 100))
+    if source in ("flies13", "flies13-spread"):
+        flies(data / "flies13", folder / "flies", int(count or 100), 10 if source == "flies13-spread" else 1)
         opened.import_labels(folder / "flies")
         return opened, f"file:{folder / 'flies' / 'test.txt'}"
     whole = data / source
@@ -112,12 +113,18 @@ def labelled(path: Path) -> tuple[list[str], list[tuple[int, np.ndarray]]]:
     return names, sorted(found, key=lambda f: f[0])
 
 
-def flies(source: Path, folder: Path, count: int) -> None:
+def flies(source: Path, folder: Path, count: int, stretches: int = 1) -> None:
     """Writes `count` training pictures and the test pictures as a DeepLabCut folder, and test.txt with the latter."""
     names, found = labelled(source / "demo-flies13-preds.slp")
     last = max(frame for frame, _ in found)
-    train = [f for f in found if f[0] < TRAIN_END * last]
-    test = [f for f in found if f[0] >= TEST_START * last and f[0] % TEST_STEP == 0]
+
+    def place(frame: int) -> float:
+        """Where in its stretch of the time a frame lies, from 0 to 1."""
+        position = stretches * frame / last
+        return position - min(int(position), stretches - 1)
+
+    train = [f for f in found if place(f[0]) < TRAIN_END]
+    test = [f for f in found if place(f[0]) >= TEST_START and f[0] % TEST_STEP == 0]
     chosen = [train[i] for i in np.linspace(0, len(train) - 1, count).round().astype(int)]
     side = MARGIN * float(np.percentile([np.ptp(xy, axis=0)[np.isfinite(np.ptp(xy, axis=0))].max(initial=0)
                                          if np.isfinite(xy).all() else 0 for _, xy in train], 95))  # fmt: skip
