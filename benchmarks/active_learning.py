@@ -7,8 +7,9 @@ From 10 labelled frames (drawn by the seed, the same for both), 10 more are adde
 `krolik suggest` ranks first or random ones of the same pool; each time training goes on from the last model with the
 same budget and seed, and the model is measured on the test frames (openfield: every fifth frame; flies13: the last
 30 % of the time, flies13-spread: of each tenth of the time, see `datasets.py`). Suggestions see the labels of the
-labelled training frames and the pixels of the pool, never a test frame. --inner is for development: test frames are put aside, and every fourth frame of the pool
-takes their place. Rows that are in the JSON file already are not measured again.
+labelled training frames and the pixels of the pool, never a test frame. --inner is for development: test frames are
+put aside, and every fourth frame of the pool takes their place. Rows that are in the JSON file already are not measured
+again.
 """
 
 from __future__ import annotations
