@@ -20,6 +20,7 @@ from krolik.training.training_set import Sample
 
 ROOT = Path(__file__).parents[2]
 RUSSIAN = json.loads((ROOT / "web/src/locales/sentences.ru.json").read_text("utf-8"))
+NOTES = json.loads((ROOT / "web/src/locales/notes.ru.json").read_text("utf-8"))  # see test_note_sentences.py
 PATTERNS = {s: re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(s))) for s in RUSSIAN}
 NAMES = ("nose", "left_ear", "right_ear", "tail")
 TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0, 40.0), Headings(0.0, 0.05, 150.0, 150.0)
@@ -84,13 +85,13 @@ def test_every_sentence_is_known_and_none_is_left_over():
     assert used == set(RUSSIAN)
 
 
-@pytest.mark.parametrize("english", RUSSIAN)
-def test_the_translation_has_the_same_values(english):
+@pytest.mark.parametrize("english, russian", [*RUSSIAN.items(), *NOTES.items()])
+def test_the_translation_has_the_same_values(english, russian):
     def values(text: str) -> set[str]:
         return set(re.findall(r"\{(\w+)\}", text))
 
-    assert values(english) == values(RUSSIAN[english])
-    assert re.search("[а-я]", RUSSIAN[english])
+    assert values(english) == values(russian)
+    assert re.search("[а-я]", russian)
 
 
 def test_what_is_said_elsewhere_is_said_there():
