@@ -139,7 +139,8 @@ def ui(
     """Serves the user interface on this computer until it is stopped, and opens it in the browser.
 
     path: a project, or a video, a folder of images or labels of any format to make one of. port: the first one to try.
-    roots: folders that may be looked into beside the home folder, the current one and the project's. Raises NotFound, InvalidProject, InvalidSetting.
+    roots: folders that may be looked into beside the home folder, the current one and the project's. Raises NotFound,
+    InvalidProject, InvalidSetting.
     """
     from krolik.server.serve import serve
 

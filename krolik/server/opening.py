@@ -9,7 +9,7 @@ from pathlib import Path
 from krolik import jobs as control
 from krolik.errors import KrolikError
 from krolik.formats import detect
-from krolik.project import ProjectFile
+from krolik.project import ProjectFile, videos
 from krolik.project.file import SUFFIX
 from krolik.project.jobs import Job
 from krolik.server.places import VIDEOS
@@ -62,15 +62,17 @@ def begin(work: Workspace, target: Path, material: Material, bones: Skeleton, ne
     """The project at `target`, into which the material is being read, and whether it was there already.
 
     One that was there gets the videos that it lacks, but no labels again: they may have been corrected there since.
+    Only where nothing came in, as the videos were not found, they are read once more.
     new: it must not be there. Raises InvalidSetting when it is, StorageError.
     """
     existed = target.exists() and not new
     if not existed:
         ProjectFile.create(target, bones).close()
-    if material.labels and not existed:
-        opened = work.open(target)
-        bring(work, opened, material)
-        return opened, existed
+    opened = work.open(target)
+    if material.labels and not videos.records(opened.file):
+        if not control.settle(opened.file):  # or they are being read already
+            bring(work, opened, material)
+        return opened, False
     return work.with_videos(target, material.videos, new=not existed), existed
 
 

@@ -76,6 +76,17 @@ def test_without_their_video_the_import_says_so_and_the_project_can_be_told(live
     assert ended(live.client, base, answer.json()["id"])["status"] == "done"
 
 
+def test_labels_whose_video_was_put_in_place_are_opened_once_more(live, theirs, tmp_path):
+    video = (theirs / "clip.mp4").rename(tmp_path / "away.mp4")
+    made = begun(live, theirs / "labels.json")
+    base = f"/api/projects/{made['id']}"
+    assert ended(live.client, base, 1)["status"] == "failed"
+    video.rename(theirs / "clip.mp4")
+    assert begun(live, theirs / "labels.json") == made
+    assert ended(live.client, base, 2)["status"] == "done"
+    assert begun(live, theirs / "labels.json")["existed"]
+
+
 def test_what_is_in_no_known_format_leaves_no_project(live, theirs):
     (theirs / "table.csv").write_text("a,b\n1,2\n")
     answer = begun(live, theirs / "table.csv")
