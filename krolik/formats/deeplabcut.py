@@ -256,7 +256,8 @@ def _image_folder(labels: Path, folder: str, images: list[str]) -> Path:
             return place
     missing = [i for i in images if not (places[0] / i).is_file()]
     raise NotFound(f"{len(missing)} of {len(images)} labelled images are missing, for instance {missing[0]}",
-                   labels, f"Put them beside the label file, into {labels.parent}.")  # fmt: skip
+                   labels, f"Put them beside the label file, into {labels.parent}.", "labels-without-images",
+                   missing=len(missing), all=len(images), name=missing[0], folder=str(labels.parent))  # fmt: skip
 
 
 def read_csv(path: Path) -> FrameTable:
