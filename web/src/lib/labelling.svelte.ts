@@ -1,12 +1,11 @@
-// The labelling of one video: what is known of the frames on and around the screen, what is selected, and the edits.
-// A frame's labels are the server's document with the edits on top that are still on their way there.
-import { call, operationName, type Animal, type Document, type Ghost, type Operation, type Point, type Stretch,
-         type Video } from "./api";
+// The labelling of one video: the frame on the screen, what is selected on it, and the edits.
+import { call, operationName, type Animal, type Document, type Ghost, type Operation, type Point, type Video } from "./api";
 import { labelSize } from "./frames";
 import { t } from "./i18n.svelte";
+import { Known } from "./known.svelte";
 import { Outbox } from "./outbox.svelte";
 import { Player } from "./player.svelte";
-import { ABSENT, applied, clamped, dropped, interpolated, isProbable, OCCLUDED, placeOf, setPoints, swapped, VISIBLE,
+import { ABSENT, clamped, dropped, interpolated, isProbable, OCCLUDED, placeOf, setPoints, swapped, VISIBLE,
          type Place } from "./pose";
 import type { Project } from "./project.svelte";
 import { following, type Spot } from "./queue";
@@ -15,8 +14,6 @@ import { inside, type Size } from "./view";
 
 export const MODES = ["sequence", "loop", "pose"] as const;
 export type Mode = (typeof MODES)[number];
-const AROUND = 24; // frames whose labels are fetched together
-const MOST_KNOWN = 2000; // frames whose labels are remembered
 const ADVANCE_MS = 350; // time to see the last point before the next frame comes
 interface Neighbour { frame: number; document: Document }
 interface Neighbours { before: Neighbour | null; after: Neighbour | null }
@@ -30,9 +27,7 @@ export class Labelling {
   armed = $state(false);
   advancing = $state(localStorage.getItem("krolik.advance") !== "no");
   private proposals = $state.raw<{ frame: number; ghosts: Ghost[] } | null>(null);
-  private known = $state.raw(new Map<number, Document | null>());
-  private revisions = new Map<number, number>(); // how new what is known of a frame is
-  private predicted = $state.raw(new Map<number, Ghost[]>());
+  private known: Known;
   private lastShape: Animal | null = null;
   private clipboard: Animal[] | null = null;
   private animalsBefore = 1;
@@ -45,6 +40,7 @@ export class Labelling {
 
   constructor(public project: Project, public video: Video, public outbox: Outbox) {
     this.player = new Player(project.id, video, (frame) => void this.go(frame));
+    this.known = new Known(this.base, video, outbox);
     this.keypoint = project.skeleton.keypoints[0]?.id ?? -1;
   }
 
@@ -65,19 +61,8 @@ export class Labelling {
     return this.project.skeleton.keypoints;
   }
 
-  /** The labels of a frame, with what is not saved yet; undefined while they are not known. */
-  documentOf(frame: number): Document | null | undefined {
-    const saved = this.known.get(frame);
-    if (saved === undefined) return undefined;
-    let document = saved;
-    for (const edit of this.outbox.pending)
-      if (edit.video === this.video.id && edit.frame === frame)
-        document = edit.operations.reduce((value, operation) => applied(value, operation), document);
-    return document;
-  }
-
   get document(): Document | null | undefined {
-    return this.documentOf(this.frame);
+    return this.known.documentOf(this.frame);
   }
 
   get animals(): Animal[] {
@@ -91,7 +76,7 @@ export class Labelling {
   /** Proposals to accept: interpolated ones, else what a model says of a frame without labels. */
   get ghosts(): Ghost[] {
     if (this.proposals?.frame === this.frame) return this.proposals.ghosts;
-    return this.document === null ? (this.predicted.get(this.frame) ?? []) : [];
+    return this.document === null ? this.known.ghostsOf(this.frame) : [];
   }
 
   get editable() {
@@ -108,7 +93,7 @@ export class Labelling {
     this.coming = !preview;
     if (preview) return;
     const to = this.player.wanted;
-    await this.learn(to);
+    await this.known.learn(to);
     if (to === this.player.wanted && this.arrived !== to) this.arrive();
   }
 
@@ -118,40 +103,11 @@ export class Labelling {
     else this.waiting.push(act);
   }
 
-  /** Fetches the labels around a frame unless they are known. */
-  private async learn(frame: number, again = false) {
-    if (!again && this.known.has(frame)) {
-      if (!this.known.has(Math.min(this.video.frames - 1, frame + 4))) void this.learnFrom(frame - 2);
-      return;
-    }
-    await this.learnFrom(frame - 4);
-  }
-
-  private async learnFrom(first: number) {
-    const start = Math.max(0, first);
-    try {
-      const stretch = await call<Stretch>("GET", `${this.base}/labels?start=${start}&stop=${start + AROUND}`);
-      if (this.closed) return;
-      const many = this.known.size > MOST_KNOWN;
-      const [known, predicted] = [new Map(many ? [] : this.known), new Map(many ? [] : this.predicted)];
-      for (let i = stretch.start; i < stretch.stop; i++) {
-        // an answer that was on its way while an edit was saved is older than that edit
-        if (known.has(i) && stretch.revision < (this.revisions.get(i) ?? 0)) continue;
-        known.set(i, stretch.frames[i] ?? null);
-        predicted.set(i, stretch.predicted[i] ?? []);
-        this.revisions.set(i, stretch.revision);
-      }
-      [this.known, this.predicted] = [known, predicted];
-    } catch (error) {
-      complain(error);
-    }
-  }
-
   /** What was done on the frame before its labels were known is done now; where they cannot be known it is dropped. */
   private arrive() {
     const acts = this.waiting.splice(0);
     this.coming = false;
-    const document = this.documentOf(this.player.wanted);
+    const document = this.known.documentOf(this.player.wanted);
     if (document !== undefined) this.arrived = this.player.wanted;
     this.ready(document);
     if (document !== undefined) acts.forEach((act) => act());
@@ -180,11 +136,11 @@ export class Labelling {
     const changed = new Set(mine.map(([, subject]) => Number(subject.split("/")[1])));
     const to = this.player.wanted;
     // the frame on the screen, and the one that comes, keep their labels until the new ones are here
-    this.known = new Map([...this.known].filter(([frame]) => frame === this.frame || frame === to || !(all || changed.has(frame))));
-    await this.learn(Math.max(0, to), true);
+    this.known.keep((frame) => frame === this.frame || frame === to || !(all || changed.has(frame)));
+    await this.known.learn(Math.max(0, to), true);
     if (to === this.player.wanted && this.arrived !== to && !this.player.playing) return this.arrive();
     // an animal that somebody else began on this frame is the one to go on with; the picture may be another one's yet
-    const animals = this.documentOf(this.player.wanted)?.instances ?? [];
+    const animals = this.known.documentOf(this.player.wanted)?.instances ?? [];
     const first = animals[0];
     if (!first || animals.some((a) => a.id === this.animal) || this.begun) return;
     this.animal = first.id;
@@ -192,18 +148,14 @@ export class Labelling {
   }
 
   saved(frame: number, document: Document | null, revision: number) {
-    if (revision < (this.revisions.get(frame) ?? 0)) return; // what is known has it, and what came after
-    const known = new Map(this.known);
-    known.set(frame, document);
-    this.known = known;
-    this.revisions.set(frame, revision);
+    this.known.saved(frame, document, revision);
   }
 
   /** The next or previous frame of the work queue, also in other videos; null when nothing waits. */
   queued(direction: 1 | -1): Spot | null {
     const here = { video: this.video.id, frame: this.player.wanted };
     // what was labelled a moment ago waits no longer, also where the project's news of that are on their way
-    const queue = this.project.queue.filter((q) => q.video !== here.video || q.frame === here.frame || !this.documentOf(q.frame));
+    const queue = this.project.queue.filter((q) => q.video !== here.video || q.frame === here.frame || !this.known.documentOf(q.frame));
     return following(queue, this.project.snapshot.videos.map((v) => v.id), here, direction);
   }
 
@@ -491,6 +443,7 @@ export class Labelling {
 
   close() {
     this.closed = true;
+    this.known.close();
     clearTimeout(this.timer);
     this.player.close();
   }
