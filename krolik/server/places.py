@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from krolik.errors import KrolikError, NotFound
+from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.project.file import SUFFIX
 from krolik.video.images import SUFFIXES as IMAGES
 
@@ -88,11 +88,14 @@ class Places:
         return path
 
     def resolve(self, text: str) -> Entry:
-        """What a typed or pasted path means: quotes, file:// and ~ are understood. Raises NotFound, Outside."""
+        """What a typed or pasted path means: quotes, file:// and ~ are understood.
+
+        Raises NotFound, Outside, InvalidFile for a file of a kind that the page has no use for.
+        """
         path = self.typed(text)
         entry = self._entry(path)
         if entry is None:
-            raise NotFound("no such file or folder", text, code="no-file")
+            raise InvalidFile("neither a video nor labels of a known format", path, code="unknown-format")
         return entry
 
     def typed(self, text: str) -> Path:

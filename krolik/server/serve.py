@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from krolik import jobs as control
 from krolik.errors import InvalidSetting, NotFound
 from krolik.project import history
 from krolik.project.file import SUFFIX
@@ -34,8 +35,7 @@ def serve(path: Path | None, port: int, browser: bool, roots: Sequence[Path]) ->
     workspace = Workspace([Path.cwd(), Path.home(), *roots], drafts=True)
     start = "/"
     if path is not None:
-        opened = opened_for(workspace, path)
-        start = f"/#/p/{opened.id}/label"
+        start = f"/#/p/{first_page(opened_for(workspace, path))}"
     listener = listen(port)
     port = listener.getsockname()[1]
     guard = create_app(workspace, port)
@@ -66,6 +66,12 @@ def opened_for(workspace: Workspace, path: Path) -> Opened:
         return opened
     opened, _ = begin(workspace, project_place(path), Material.of([path]), template("rabbit"))
     return opened
+
+
+def first_page(opened: Opened) -> str:
+    """Where a person goes on: to label, or to what an import is about to bring."""
+    importing = any(job.kind == "import" for job in control.settle(opened.file))
+    return f"{opened.id}/{'videos' if importing else 'label'}"
 
 
 def listen(port: int) -> socket.socket:

@@ -3,12 +3,13 @@
 import pytest
 
 import krolik
+from krolik import jobs as control
 from krolik.actions.labelling import Point, SetPoints
 from krolik.errors import InvalidFile, NotFound
 from krolik.poses import State
 from krolik.project import jobs, labels, videos
 from krolik.server.opening import Material, project_place
-from krolik.server.serve import opened_for
+from krolik.server.serve import first_page, opened_for
 from krolik.server.workspace import Workspace
 from tests.clips import VARIANTS, write_clip
 from tests.server.conftest import ended
@@ -116,7 +117,9 @@ def test_labels_can_be_dropped_onto_an_open_project(live, theirs, tmp_path):
 def test_the_command_line_opens_labels_as_well(tmp_path, theirs):
     workspace = Workspace([tmp_path])
     opened = opened_for(workspace, theirs / "dlc")
-    assert opened.file.path == theirs / "dlc.krolik" and jobs.every(opened.file)[0].kind == "import"
+    assert opened.file.path == theirs / "dlc.krolik" and first_page(opened) == f"{opened.id}/videos"
+    assert control.wait(opened.file, jobs.every(opened.file)[0].id, 60).status == "done"
+    assert first_page(opened_for(workspace, theirs / "dlc")) == f"{opened.id}/label"
     workspace.close()
     with pytest.raises(NotFound):
         opened_for(Workspace([tmp_path]), theirs / "nothing.slp")

@@ -73,6 +73,11 @@ def test_an_id_that_was_never_given_means_nothing(live):
     assert live.client.post("/api/projects/open", json={"place": "x"}).json()["code"] == "no-file"
 
 
+def test_a_file_that_the_page_has_no_use_for_is_there_all_the_same(live, tmp_path):
+    (tmp_path / "notes.txt").write_text("not for the page")
+    assert resolve(live, tmp_path / "notes.txt")["code"] == "unknown-format"
+
+
 def test_pasted_paths_are_understood(tmp_path, clip):
     places = Places([tmp_path])
     for text in (str(clip), f' "{clip}" ', f"'{clip}'", clip.as_uri()):
