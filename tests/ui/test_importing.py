@@ -69,6 +69,22 @@ def test_labels_are_found_by_browsing_and_asked_for_again_where_their_video_is_m
     assert first_frame(theirs / "own.krolik") == 5.0
 
 
+def test_a_folder_that_is_dropped_is_said_to_be_one(ui, theirs, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(theirs))
+    ui.visit()  # only a real drag brings a folder: here a file is called one
+    ui.page.evaluate("""() => {
+        DataTransferItem.prototype.webkitGetAsEntry = function () {
+            const { name } = this.getAsFile();
+            return { name, isDirectory: name === "dlc" };
+        };
+    }""")
+    drop(ui, [theirs / "labels.json", theirs / "clip.mp4"], ["dlc", "clip.mp4"])
+    ui.settled()
+    assert ui.page.locator(".toast.error").inner_text().startswith("dlc ")
+    assert (theirs / "Krolik" / "clip.krolik").exists() and not (theirs / "Krolik" / "dlc").exists()
+
+
 @pytest.mark.parametrize("ui", ["en"], indirect=True)
 def test_a_video_that_is_dropped_with_a_project_comes_into_it(ui, theirs, monkeypatch):
     (theirs / "home").mkdir()

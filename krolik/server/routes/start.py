@@ -86,7 +86,7 @@ async def upload(name: str, request: Request, work: Work, project: str | None = 
     suffix = Path(name).suffix.lower()
     _check_name(name)
     if suffix not in VIDEOS | LABELS | {SUFFIX}:
-        raise InvalidSetting(f"{name!r} is not the name of a video", name, code="not-a-video")
+        raise InvalidSetting(f"{name!r} is not the name of a video or of labels", name, code="unknown-format")
     folder = _upload_folder(work, project)
     length = int(request.headers.get("content-length", "0"))
     if shutil.disk_usage(folder).free < length + SPARE_BYTES:
