@@ -1,7 +1,8 @@
 """Takes the pictures of the page that the documents show: python docs/screenshots.py [FOLDER] (needs Chromium).
 
-A generated rabbit, labelled by its truth, goes through every state of the places Train, Results and Label, in both
-languages. Pictures whose names are in SHOWN belong to the documents; the others are for looking at.
+A generated rabbit, labelled by its truth, goes through the start page and every state of the places Videos, Train,
+Results and Label, in both languages. Pictures whose names are in SHOWN belong to the documents; the others are for
+looking at.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import cv2
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-SHOWN = {"train-running", "train-done", "results", "suggested"}
+SHOWN = {"start", "videos", "train-running", "train-done", "results", "suggested"}
 IMAGES = Path(__file__).parent / "images" / "ui"
 WORDS = {"en": {"suggest": "Show where it is wrong"}, "ru": {"suggest": "Показать, где ошибки"}}
 
@@ -84,6 +85,7 @@ class Tour:
 
     def all(self) -> None:
         page = self.page
+        self.first()
         self.go("results")
         page.wait_for_selector("canvas[data-role=frame][data-exact=true]")
         self.shoot("results-empty")
@@ -106,6 +108,15 @@ class Tour:
         self.shoot("train-done")
         self.failed()
         self.results()
+
+    def first(self) -> None:
+        """Where a project begins."""
+        self.page.goto(self.base.split("#")[0] + "#/")
+        self.page.locator("form input").first.wait_for()
+        self.shoot("start")
+        self.go("videos")
+        self.page.wait_for_function("() => document.querySelector('article img')?.naturalWidth > 0")
+        self.shoot("videos")
 
     def failed(self) -> None:
         """A training that cannot begin, and one that was cancelled."""
