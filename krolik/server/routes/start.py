@@ -27,10 +27,12 @@ SPARE_BYTES = 256 << 20
 
 
 @router.get("/start")
-def start(work: Work) -> dict:
-    """Recent projects, the folders where looking for videos begins, and the skeleton templates."""
+def start(work: Work, project: str | None = None) -> dict:
+    """Recent projects, the folders where looking for videos begins (a project's own first), and skeleton templates."""
     recent = [{"id": identity_of(p), "name": p.stem, "folder": str(p.parent)} for p in work.recent()]
-    roots = [{"id": work.places.id_of(r), "name": r.name or str(r), "path": str(r)} for r in work.places.roots]
+    own = [work.get(project).file.path.resolve().parent] if project else []
+    folders = dict.fromkeys([*own, *work.places.roots])
+    roots = [{"id": work.places.id_of(r), "name": r.name or str(r), "path": str(r)} for r in folders]
     templates = {name: bones.names for name, bones in TEMPLATES.items()}
     return {"version": krolik.__version__, "recent": recent, "roots": roots, "templates": templates}
 
