@@ -37,6 +37,8 @@ def test_a_project_of_another_program_is_opened_like_a_video(ui, theirs):
     card.wait_for(timeout=60_000)
     assert "DeepLabCut" in card.inner_text() and page.url.endswith("/videos")
     assert first_frame(theirs / "dlc.krolik") == 5.0
+    page.locator(".chip[title]").wait_for()  # one frame without the tail, which is not called doubtful
+    assert page.locator(".chip.bad").count() == 0
     ui.visit()  # and once more: what was made of it is opened, and nothing imported over it
     page.get_by_label(text("start.path")).fill(str(theirs / "dlc"))
     page.keyboard.press("Enter")
