@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krolik import defaults
-from krolik.api.arguments import PathLike, import_wishes, many, parse_skeleton, parsed_smoothing, silent
+from krolik.api.arguments import PathLike, many, parse_skeleton, parsed_smoothing, silent
 from krolik.api.project import Project
 from krolik.project import ProjectFile
 from krolik.skeleton import Skeleton
@@ -64,8 +64,9 @@ def inspect(
     Raises NotFound, InvalidFile, InvalidSetting.
     """
     from krolik.actions.importing import inspect
+    from krolik.formats.imported import Wishes
 
-    return inspect(Path(source), import_wishes(missing, unconfirmed), form, [Path(p) for p in many(videos)])
+    return inspect(Path(source), Wishes.of(missing, unconfirmed), form, [Path(p) for p in many(videos)])
 
 
 def convert(
@@ -84,8 +85,9 @@ def convert(
     Raises NotFound, InvalidFile, InvalidSetting, InvalidLabels, StorageError.
     """
     from krolik.actions.converting import convert
+    from krolik.formats.imported import Wishes
 
-    wishes = import_wishes(missing, unconfirmed)
+    wishes = Wishes.of(missing, unconfirmed)
     return convert(Path(source), to, Path(out), wishes, form, [Path(p) for p in many(videos)], what)
 
 

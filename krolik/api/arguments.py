@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from krolik.errors import InvalidSetting
-from krolik.poses import State
 from krolik.skeleton import Skeleton, template
 
 if TYPE_CHECKING:
     from krolik.actions.reporter import Reporter
-    from krolik.formats.imported import Wishes
     from krolik.inference.smoothing import Smoothing
 
 PathLike = str | Path
@@ -33,16 +30,6 @@ def many(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
 def anywhere(path: PathLike) -> str:
     """The same file for a process in another folder; a name, or a pattern that names no file, as it is."""
     return str(Path(path).absolute()) if Path(path).exists() else str(path)
-
-
-def import_wishes(missing: str, unconfirmed: bool) -> Wishes:
-    """Raises InvalidSetting."""
-    from krolik.formats.imported import Wishes
-
-    states = {"unknown": State.UNKNOWN, "absent": State.ABSENT}
-    if missing not in states:
-        raise InvalidSetting(f"{missing!r} is not a state", "--missing", "Say unknown or absent.")
-    return Wishes(states[missing], unconfirmed)
 
 
 def parsed_smoothing(wish: str | Smoothing, fill: int = 0, least_score: float = 0.0) -> Smoothing:

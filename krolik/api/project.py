@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from krolik import defaults
-from krolik.api.arguments import PathLike, anywhere, import_wishes, many, parse_skeleton, parsed_smoothing, silent
+from krolik.api.arguments import PathLike, anywhere, many, parse_skeleton, parsed_smoothing, silent
 from krolik.poses import FrameKey, Labels
 from krolik.project import ProjectFile, history, labels, models, selection
 from krolik.skeleton import Skeleton
@@ -182,11 +182,10 @@ class Project:
         Raises NotFound, InvalidFile, InvalidLabels, InvalidSetting; then nothing is changed.
         """
         from krolik.actions.importing import import_file
+        from krolik.formats.imported import Wishes
 
         places = [Path(p) for p in many(videos)]
-        return import_file(
-            self.file, Path(source), import_wishes(missing, unconfirmed), reporter or silent(), form, places
-        )
+        return import_file(self.file, Path(source), Wishes.of(missing, unconfirmed), reporter or silent(), form, places)
 
     def split(self, rule: str = defaults.SPLIT, name: str | None = None) -> dict[FrameKey, str]:
         """Divides the labelled frames into "train" and "test" and keeps that under a name (default: the rule).

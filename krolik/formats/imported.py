@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from krolik.errors import InvalidFile
+from krolik.errors import InvalidFile, InvalidSetting
 from krolik.poses import FrameKey, Labels, Predictions, State
 from krolik.skeleton import Skeleton
 
@@ -23,6 +23,14 @@ class Wishes:
 
     missing: State = State.UNKNOWN
     unconfirmed: bool = False
+
+    @classmethod
+    def of(cls, missing: str, unconfirmed: bool) -> Wishes:
+        """missing: "unknown" or "absent". Raises InvalidSetting."""
+        states = {"unknown": State.UNKNOWN, "absent": State.ABSENT}
+        if missing not in states:
+            raise InvalidSetting(f"{missing!r} is not a state", "--missing", "Say unknown or absent.")
+        return cls(states[missing], unconfirmed)
 
 
 @dataclass(frozen=True)

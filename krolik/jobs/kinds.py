@@ -197,7 +197,8 @@ def import_labels(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
 
     document = job.document
     places = [Path(p) for p in document.get("videos", [])]
-    report = import_file(file, Path(document["source"]), Wishes(), reporter, document.get("form"), places)
+    wishes = Wishes.of(document.get("missing", defaults.MISSING), document.get("unconfirmed", False))
+    report = import_file(file, Path(document["source"]), wishes, reporter, document.get("form"), places)
     return {"report": asdict(report)}
 
 

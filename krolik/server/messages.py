@@ -230,10 +230,15 @@ class ExportMessage(Message):
 
 
 class ImportMessage(Message):
-    """videos: where the videos are that the source names, files or folders, if not where it says."""
+    """videos: where the videos are that the source names, files or folders, if not where it says.
+
+    missing: what a point that is left out means. unconfirmed: take points that nobody has confirmed as labels.
+    """
 
     path: Text
     videos: list[Text] = Field([], max_length=500)
+    missing: Literal["unknown", "absent"] = "unknown"
+    unconfirmed: bool = False
 
 
 class SwitchMessage(Message):

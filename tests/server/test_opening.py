@@ -103,6 +103,18 @@ def test_videos_and_labels_that_are_dropped_with_a_project_come_into_it(live, th
         assert [v.name for v in videos.records(project.file)] == ["clip.mp4"]
 
 
+def test_what_left_out_points_mean_can_be_said(live, theirs, tmp_path):
+    krolik.new(tmp_path / "own.krolik").close()
+    base = live.open(tmp_path / "own.krolik")
+    for number, missing in enumerate(("unknown", "absent"), 1):
+        live.client.post(f"{base}/import", json={"path": str(theirs / "dlc"), "missing": missing})
+        assert ended(live.client, base, number)["status"] == "done"
+        with krolik.open(tmp_path / "own.krolik") as project:
+            tails = [frame.instances[0].states[1] for frame in labels.load(project.file)]
+        assert tails == [State[missing.upper()]] * 2
+    assert live.client.post(f"{base}/import", json={"path": str(theirs / "dlc"), "missing": "odd"}).status_code == 422
+
+
 def test_labels_can_be_dropped_onto_an_open_project(live, theirs, tmp_path):
     krolik.new(tmp_path / "own.krolik", theirs / "clip.mp4", skeleton="нос,хвост").close()
     base = live.open(tmp_path / "own.krolik")

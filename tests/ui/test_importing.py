@@ -5,7 +5,7 @@ import pytest
 import krolik
 from krolik.actions.labelling import Point, SetPoints
 from krolik.poses import State
-from krolik.project import labels
+from krolik.project import jobs, labels
 from tests.clips import VARIANTS, write_clip
 from tests.ui.conftest import drop, text
 
@@ -69,8 +69,11 @@ def test_labels_are_found_by_browsing_and_asked_for_again_where_their_video_is_m
     page.get_by_role("button", name="elsewhere").click()
     page.get_by_role("button", name="clip.mp4").click()
     assert page.get_by_label(text("import.videos")).input_value() == str(theirs / "elsewhere" / "clip.mp4")
+    page.get_by_label(text("import.missing")).select_option(index=1)
     page.get_by_role("button", name=text("import.go")).last.click()
     page.locator("[data-role=imported]").wait_for(timeout=60_000)
+    with krolik.open(theirs / "own.krolik") as opened:
+        assert jobs.every(opened.file)[0].document["missing"] == "absent"
     assert failed.count() == 0 and first_frame(theirs / "own.krolik") == 5.0
 
 

@@ -135,7 +135,8 @@ def render(message: RenderMessage, opened: Project, work: Work) -> dict:
 def import_labels(message: ImportMessage, opened: Project, work: Work) -> dict:
     """Labels and predictions of any format, from a file of this computer."""
     source, *places = [str(work.places.typed(text)) for text in (message.path, *message.videos)]
-    return _start(opened, "import", {"source": source, "videos": places})
+    return _start(opened, "import", {"source": source, "videos": places, "missing": message.missing,
+                                     "unconfirmed": message.unconfirmed})  # fmt: skip
 
 
 def smoothing(message: SmoothingMessage) -> Smoothing:
