@@ -9,7 +9,7 @@ from pathlib import Path
 from krolik import jobs as control
 from krolik.errors import KrolikError
 from krolik.formats import detect
-from krolik.project import ProjectFile, videos
+from krolik.project import ProjectFile, jobs, labels
 from krolik.project.file import SUFFIX
 from krolik.project.jobs import Job
 from krolik.server.places import VIDEOS
@@ -61,19 +61,31 @@ def project_place(path: Path) -> Path:
 def begin(work: Workspace, target: Path, material: Material, bones: Skeleton, new: bool = False) -> tuple[Opened, bool]:
     """The project at `target`, into which the material is being read, and whether it was there already.
 
-    One that was there gets the videos that it lacks, but no labels again: they may have been corrected there since.
-    Only where nothing came in, as the videos were not found, they are read once more.
+    One that was there gets the videos that it lacks, but labels only where it has none and these have not come in yet:
+    they may have been corrected there since.
     new: it must not be there. Raises InvalidSetting when it is, StorageError.
     """
     existed = target.exists() and not new
     if not existed:
         ProjectFile.create(target, bones).close()
     opened = work.open(target)
-    if material.labels and not videos.records(opened.file):
-        if not control.settle(opened.file):  # or they are being read already
+    if material.labels and not _labelled(opened.file, material):
+        if not importing(opened):
             bring(work, opened, material)
         return opened, False
     return work.with_videos(target, material.videos, new=not existed), existed
+
+
+def importing(opened: Opened) -> bool:
+    """Whether labels are being read into the project."""
+    return any(job.kind == "import" for job in control.settle(opened.file))
+
+
+def _labelled(file: ProjectFile, material: Material) -> bool:
+    sources = {str(path) for path in material.labels}
+    return bool(labels.documents(file)) or any(
+        job.kind == "import" and job.status == "done" and job.document["source"] in sources for job in jobs.every(file)
+    )
 
 
 def bring(work: Workspace, opened: Opened, material: Material) -> list[Job]:

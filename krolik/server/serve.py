@@ -12,12 +12,11 @@ from pathlib import Path
 
 import typer
 
-from krolik import jobs as control
 from krolik.errors import InvalidSetting, NotFound
 from krolik.project import history
 from krolik.project.file import SUFFIX
 from krolik.server.app import create_app
-from krolik.server.opening import Material, begin, project_place
+from krolik.server.opening import Material, begin, importing, project_place
 from krolik.server.places import LABELS, VIDEOS
 from krolik.server.workspace import Opened, Workspace
 from krolik.skeleton import template
@@ -70,8 +69,7 @@ def opened_for(workspace: Workspace, path: Path) -> Opened:
 
 def first_page(opened: Opened) -> str:
     """Where a person goes on: to label, or to what an import is about to bring."""
-    importing = any(job.kind == "import" for job in control.settle(opened.file))
-    return f"{opened.id}/{'videos' if importing else 'label'}"
+    return f"{opened.id}/{'videos' if importing(opened) else 'label'}"
 
 
 def listen(port: int) -> socket.socket:

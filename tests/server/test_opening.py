@@ -58,6 +58,17 @@ def test_a_project_that_was_made_of_them_is_opened_and_nothing_imported_over_it(
     assert len(live.client.get(base).json()["jobs"]) == 1
 
 
+def test_labels_come_into_a_project_of_their_name_that_has_none(live, theirs):
+    """It was made of the video; labels of a person's own are not written over."""
+    (theirs / "labels.json").rename(theirs / "clip.json")
+    base = f"/api/projects/{begun(live, theirs / 'clip.mp4')['id']}"
+    assert not begun(live, theirs / "clip.json")["existed"]
+    assert ended(live.client, base, 2)["result"]["report"]["frames"] == 2
+    with krolik.open(theirs / "clip.krolik") as project:
+        project.export(theirs / "clip.csv", "csv", what="labels")  # another source of that name
+    assert begun(live, theirs / "clip.csv")["existed"]
+
+
 def test_labels_find_the_video_that_came_with_them(live, theirs, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     video = (theirs / "clip.mp4").rename(tmp_path / "elsewhere" / "clip.mp4")
