@@ -75,14 +75,14 @@ def test_it_learns():
     assert curve[-1] < 0.3 * curve[0]
 
 
-@pytest.mark.parametrize("pipeline", ["whole", "crop"])
+@pytest.mark.parametrize("pipeline", [pytest.param("whole", marks=pytest.mark.slow), "crop"])
 def test_same_seed_same_model(pipeline):
     first, again, other = (train(24, pipeline, seed) for seed in (3, 3, 4))
     assert weights(first) == weights(again) != weights(other)
     assert first.stages["pose"].onnx == again.stages["pose"].onnx
 
 
-@pytest.mark.parametrize("pipeline", ["whole", "crop"])
+@pytest.mark.parametrize("pipeline", [pytest.param("whole", marks=pytest.mark.slow), "crop"])
 def test_resuming_equals_not_stopping(monkeypatch, pipeline):
     """From any checkpoint, the final weights are those of the uninterrupted run, bit by bit."""
     monkeypatch.setattr("krolik.training.loop.CHECKPOINT_SECONDS", 0.0)

@@ -64,7 +64,14 @@ def browser():
         found.close()
 
 
-ONCE = {"test_labelling.py", "test_frames.py", "test_saving.py", "test_start.py", "test_skeleton.py"}
+ONCE = {
+    "test_labelling.py",
+    "test_frames.py",
+    "test_importing.py",
+    "test_saving.py",
+    "test_start.py",
+    "test_skeleton.py",
+}
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -59,7 +59,7 @@ def test_the_number_shown_is_the_frame_shown(ui, name, tmp_path, rng):
         assert agrees() == frame
 
 
-@pytest.mark.parametrize("name", ["long-gop", "variable-rate", "rotated-90"])
+@pytest.mark.parametrize("name", [pytest.param("long-gop", marks=pytest.mark.slow), "variable-rate", "rotated-90"])
 def test_scrubbed_and_held_and_played(ui, tmp_path, name):
     """While it moves, number and picture are read at one moment, from the canvas itself."""
     times_ms = write_clip(tmp_path / "clip.mp4", VARIANTS[name], 250)

@@ -7,7 +7,7 @@ from tests.server.conftest import Killable
 from tests.ui.conftest import Ui
 
 
-@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.slow), "ru"])
 def test_killing_the_server_while_labelling(browser, project, own_folders, language):
     first = Killable(project)
     context = browser.new_context(locale=language, viewport={"width": 1280, "height": 800})

@@ -50,7 +50,9 @@ def centre_on_screen(ui: Ui, x: int, y: int) -> tuple[float, float]:
     return box["x"] + x0 + column + 0.5, box["y"] + y0 + row + 0.5
 
 
-@pytest.mark.parametrize("zoom", [0, 3, 6, 12])
+@pytest.mark.parametrize(
+    "zoom", [0, pytest.param(3, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.slow), 12]
+)
 def test_a_label_lands_on_its_target_at_every_zoom(ui, targets, zoom):
     identity = ui.label(targets)
     for keypoint, (x, y) in enumerate(TARGETS):
