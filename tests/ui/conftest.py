@@ -77,6 +77,8 @@ ONCE = {
 def pytest_collection_modifyitems(items) -> None:
     """Tests of these files do the same in both languages: one of them each time, the other one with the slow tests."""
     for item in items:
+        if any(mark.args[0] == "ui" for mark in item.iter_markers("parametrize")):
+            continue  # it has its language
         chosen = getattr(item, "callspec", None) and item.callspec.params.get("ui")
         if item.path.name in ONCE and chosen and chosen != ("en", "ru")[crc32(item.originalname.encode()) % 2]:
             item.add_marker(pytest.mark.slow)
