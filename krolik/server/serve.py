@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 import threading
@@ -63,6 +64,7 @@ def opened_for(workspace: Workspace, path: Path) -> Opened:
         if history.revision(opened.file) == 1:  # nothing but its video was added yet
             workspace.select_first(opened)
         return opened
+    path = Path(os.path.abspath(path))  # "." has no name, and work goes on from other folders
     opened, _ = begin(workspace, project_place(path), Material.of([path]), template("rabbit"))
     return opened
 

@@ -1,5 +1,7 @@
 """Projects of what a person has already: a DeepLabCut project, files of labels, with their videos or without."""
 
+from pathlib import Path
+
 import pytest
 
 import krolik
@@ -135,6 +137,16 @@ def test_labels_can_be_dropped_onto_an_open_project(live, theirs, tmp_path):
     assert sent["kind"] == "labels"
     job = live.client.post(f"{base}/videos", json={"places": [sent["id"]]}).json()
     assert job["kind"] == "import"
+
+
+@pytest.mark.parametrize("written", [".", "config.yaml"])
+def test_from_within_the_folder_as_well(tmp_path, theirs, monkeypatch, written):
+    monkeypatch.chdir(theirs / "dlc")
+    workspace = Workspace([tmp_path])
+    opened = opened_for(workspace, Path(written))
+    assert opened.file.path == theirs / "dlc.krolik"
+    assert control.wait(opened.file, jobs.every(opened.file)[0].id, 60).status == "done"
+    workspace.close()
 
 
 def test_the_command_line_opens_labels_as_well(tmp_path, theirs):
