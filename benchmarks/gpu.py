@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from krolik.networks import build
-from krolik.networks.network import NetworkSpec
+from krolik.networks.spec import NetworkSpec
 from krolik.poses import FrameKey, State
 from krolik.process import prepare
 from krolik.training import recording

@@ -36,7 +36,8 @@ from krolik.poses import FrameKey, State
 from krolik.process import prepare
 from krolik.training.batches import Item, crop_items, located_points, whole_frame_items
 from krolik.training.budget import Budget
-from krolik.training.plan import Plan, Settings
+from krolik.training.plan import POSE, Plan, Settings
+from krolik.training.planning import plan_training
 from krolik.training.splits import TEST, validation_keys
 from krolik.training.training_set import Sample
 
@@ -110,9 +111,9 @@ def trained(
     """A network that learnt these frames, its plan, and what it learnt from."""
     found = seen(opened, keys)
     data = training_set(opened.file, found, validation_keys(found))
-    plan, fingerprint = native.plan_training(data, Settings(pretrained="none", budget=budget, seed=seed))
+    plan, fingerprint = plan_training(data, Settings(pretrained="none", budget=budget, seed=seed))
     model = native.train(native.Training(data, plan, fingerprint, time.monotonic()), Silent())
-    stage, items = model.stages[native.POSE], of_view(data.train, plan)
+    stage, items = model.stages[POSE], of_view(data.train, plan)
     network = build(stage.spec, Proportions.measured(located_points(items)))
     network.module.load_state_dict(load_tensors(stage.safetensors))
     network.module.eval()

@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+import torch
+
 import krolik
+from krolik.training.machine import measure_machine
 
 HEAVY = ("torch", "cv2", "pandas", "h5py", "onnxruntime", "av", "scipy")
 
@@ -31,6 +35,14 @@ def test_inference_needs_no_torch():
     loaded = modules_after("import krolik.inference.pipeline, krolik.actions.predicting, krolik.actions.running")
     assert "onnxruntime" in loaded
     assert "torch" not in loaded
+
+
+@pytest.mark.skipif(bool(torch.version.cuda or torch.version.hip), reason="a GPU has to be asked")
+def test_a_plan_on_a_processor_needs_no_torch():
+    """Once the machine was measured: a page that shows the plan anew for each wish need not wait for torch."""
+    measure_machine()
+    planned = "import krolik.actions.planning, krolik.training.machine as m; m.measure_machine()"
+    assert "torch" not in modules_after(planned)
 
 
 def test_public_names():

@@ -25,6 +25,7 @@ from krolik.poses import FrameKey, State
 from krolik.project import ProjectFile, runs
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.loop import Events
+from krolik.training.plan import LOCATOR, POSE
 from krolik.training.splits import validation_keys
 from krolik.training.training_set import Sample
 from krolik.video import Frame
@@ -75,10 +76,10 @@ def train_fold(
 
 def _runnable(trained: native.TrainedModel) -> PoseModel:
     """The model of a fold, with its raw scores: the curve of confidence is fitted on all folds together."""
-    plan, locator = trained.plan, trained.stages.get(native.LOCATOR)
+    plan, locator = trained.plan, trained.stages.get(LOCATOR)
     about = ModelDescription("fold", trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size,
                              plan.animals, {}, {})  # fmt: skip
-    return PoseModel(pack(about, trained.stages[native.POSE].onnx, locator.onnx if locator else None), plan.threads)
+    return PoseModel(pack(about, trained.stages[POSE].onnx, locator.onnx if locator else None), plan.threads)
 
 
 def _predicted(file: ProjectFile, model: PoseModel, sample: Sample, fold: int) -> dict:

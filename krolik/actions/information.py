@@ -100,7 +100,7 @@ def examine() -> dict[str, str]:
     import av.codec
 
     from krolik.folders import cache_folder
-    from krolik.networks.pretrained import FOLDER_VARIABLE
+    from krolik.networks.checkpoints import FOLDER_VARIABLE
     from krolik.training.machine import measure_machine
 
     lines = {"krolik": krolik.__version__, "python": sys.version.split()[0], "system": platform.platform()}

@@ -10,7 +10,6 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples, training_set
 from krolik.actions.splitting import chosen_split, split_parts
 from krolik.actions.transferring import find_origin
-from krolik.engines import native
 from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile
@@ -18,10 +17,11 @@ from krolik.training.budget import Budget
 from krolik.training.findings import Finding, examine
 from krolik.training.fingerprint import measure_data
 from krolik.training.near_duplicates import near_duplicates
+from krolik.training.origin import Origin
 from krolik.training.plan import Plan, Settings
+from krolik.training.planning import plan_training
 from krolik.training.splits import TEST, TRAIN, validation_keys
 from krolik.training.training_set import Sample, TrainingSet
-from krolik.training.transfer import Origin
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def prepare(file: ProjectFile, settings: Settings, split_name: str | None, repor
     validating = validation_keys(trainable)
     data = training_set(file, trainable, validating)
     origin = find_origin(file, settings.pretrained)
-    plan, fingerprint = native.plan_training(data, settings, origin)
+    plan, fingerprint = plan_training(data, settings, origin)
     measured = measure_data(data.train, data.skeleton)
     found = examine(measured, trainable, data.skeleton)
     found += near_duplicates(

@@ -24,7 +24,7 @@ from krolik.project.models import ModelRecord
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.loop import Progress
 from krolik.training.pace import Pace
-from krolik.training.plan import Plan, Settings
+from krolik.training.plan import LOCATOR, POSE, Plan, Settings
 from krolik.training.splits import TRAIN
 
 LOST = 0.25  # of a crop's side: so far off the middle, a part of the animal is out of the crop
@@ -105,7 +105,7 @@ def _run(
         with suppress(StorageError):  # a full disk is what is being told of already
             runs.finish(file, run, "failed", error=str(error))
         raise
-    if reporter.cancelled() and not trained.stages[native.POSE].fitted.curve:
+    if reporter.cancelled() and not trained.stages[POSE].fitted.curve:
         runs.finish(file, run, "cancelled")
         raise Cancelled("stopped before there was a model to keep", file.path, "krolik train --resume goes on with it.")
     if astray := _astray(trained):
@@ -119,7 +119,7 @@ def _run(
 
 def _astray(trained: native.TrainedModel) -> str:
     """What is to be said when the locator has not learnt where the animal is; the pose network's error hides that."""
-    locator = trained.stages.get(native.LOCATOR)
+    locator = trained.stages.get(LOCATOR)
     allowed = LOST * min(trained.plan.input_size) / trained.plan.scale
     if locator is None or not locator.fitted.error_px > allowed:
         return ""
@@ -144,8 +144,8 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRec
         name, trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size, plan.animals,
         plan_json, origin, calibration,
     )  # fmt: skip
-    locator = trained.stages.get(native.LOCATOR)
-    onnx = pack(description, trained.stages[native.POSE].onnx, locator.onnx if locator else None)
+    locator = trained.stages.get(LOCATOR)
+    onnx = pack(description, trained.stages[POSE].onnx, locator.onnx if locator else None)
     return models.add(file, name, run, onnx, native.joined_weights(trained), {
         "skeleton": trained.skeleton.to_json(), "plan": plan_json, "fingerprint": trained.fingerprint,
         "calibration": _json(calibration), "cross_validation": crossed.to_json() if crossed else None,
@@ -173,7 +173,7 @@ class _Events:
 
     def progress(self, progress: Progress) -> None:
         share = self._plan.locator_share
-        locator = progress.stage == native.LOCATOR
+        locator = progress.stage == LOCATOR
         if not locator and (said := self._pace.note(progress)):
             self._reporter.note(said)
         fraction = progress.fraction * share if locator else share + progress.fraction * (1 - share)

@@ -7,7 +7,7 @@ from pathlib import Path
 from krolik.project import ProjectFile, models
 from krolik.project.models import ModelRecord
 from krolik.skeleton import Skeleton
-from krolik.training.transfer import Origin
+from krolik.training.origin import Origin
 
 
 def find_origin(file: ProjectFile, wish: str | None) -> Origin | None:

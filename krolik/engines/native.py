@@ -14,35 +14,31 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
-from krolik.errors import InvalidLabels, InvalidSetting
 from krolik.evaluation.calibration import Calibration
-from krolik.networks import build, entry, pretrained
+from krolik.networks import build, pretrained
 from krolik.networks.export import to_onnx
-from krolik.networks.network import Network, NetworkSpec
+from krolik.networks.network import Network
 from krolik.networks.proportions import Proportions
-from krolik.poses import State
+from krolik.networks.spec import NetworkSpec
 from krolik.process import peak_memory_bytes
 from krolik.skeleton import Skeleton
 from krolik.training import batches as batching
 from krolik.training.arithmetic import steady_arithmetic
 from krolik.training.augmentation import AugmentationRanges
-from krolik.training.batch_size import measured_batch_size
 from krolik.training.batches import Batches, Item
 from krolik.training.budget import Budget, Clock
 from krolik.training.calibrating import calibrate
 from krolik.training.checkpoint import Checkpoint, under
-from krolik.training.fingerprint import measure_data
 from krolik.training.image_cache import ImageCache, cache_bytes
 from krolik.training.loop import Events, Fitted, Stage, fit
-from krolik.training.machine import measure_machine
-from krolik.training.plan import LOCATOR_SHARE, Plan, Settings, decide, worth_a_body
-from krolik.training.several import check_devices, fit_together
+from krolik.training.origin import Origin
+from krolik.training.plan import LOCATOR, POSE, Plan
+from krolik.training.planning import pose_spec
+from krolik.training.several import fit_together
 from krolik.training.training_set import Sample, TrainingSet
-from krolik.training.transfer import Origin, transfer
+from krolik.training.transfer import transfer
 
 FINISH_SECONDS = 3.0  # for the export and the last evaluation, within the budget
-LOCATOR, POSE = "locator", "pose"
-PRETRAINED_CHOICE = "mobilenetv2"  # whose checkpoint is looked for when the planner chooses the network
 SECOND_GUESSES = 2  # places that the locator names beyond the number of animals, for when the first is a mistake
 # a locator has little to learn but must know every place and light; a mirrored thumbnail is as good as another
 LOCATOR_RANGES = AugmentationRanges(shift=0.2, mirror=True)
@@ -68,64 +64,6 @@ class TrainedModel:
     fingerprint: dict
     calibration: Calibration | None
     statistics: dict = field(default_factory=dict)
-
-
-def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None = None) -> tuple[Plan, dict]:
-    """The plan for a training set on this machine, and the fingerprints that it was decided by.
-
-    With an `origin`, the network and its width are those of that model.
-    """
-    samples = [s for s in data.train if (s.states >= State.OCCLUDED).any()]
-    if not samples:
-        raise InvalidLabels(
-            "no labelled point to train on", fix="Label some frames, or choose another split.", code="nothing-to-train"
-        )
-    fingerprint, machine = measure_data(samples, data.skeleton), measure_machine()
-    if origin is not None:
-        plan = decide(fingerprint, machine, _as_origin(settings, origin), origin.name)
-        plan = replace(plan, reasons={**plan.reasons, "pretrained": f"goes on from the model {origin.name}"})
-        if plan.pipeline == "crop" and origin.spec(LOCATOR) is not None and "locator_share" not in settings.overrides:
-            plan = replace(plan, locator_share=LOCATOR_SHARE)  # it knows the animal already
-        return _measured(plan, data, settings), {"data": fingerprint.to_json(), "machine": machine.to_json()}
-    checkpoint = find_checkpoint(settings)
-    if checkpoint is not None and not worth_a_body(fingerprint, settings):
-        checkpoint = None
-    if checkpoint is not None and settings.width is None and (width := pretrained.width_of(checkpoint)):
-        settings = replace(settings, width=width)
-    plan = decide(fingerprint, machine, settings, str(checkpoint) if checkpoint else "none")
-    return _measured(plan, data, settings), {"data": fingerprint.to_json(), "machine": machine.to_json()}
-
-
-def _measured(plan: Plan, data: TrainingSet, settings: Settings) -> Plan:
-    """The plan with what only a trial can tell. Raises InvalidSetting for devices that are not there."""
-    check_devices(plan)
-    if plan.device != "cuda" or settings.batch_size is not None:
-        return plan
-    size, reason = measured_batch_size(plan, _pose_spec(len(data.skeleton), plan, plan.pretrained != "none"))
-    return replace(plan, batch_size=size, reasons={**plan.reasons, "batch_size": reason})
-
-
-def _as_origin(settings: Settings, origin: Origin) -> Settings:
-    """The wishes with the origin's network and width. Raises InvalidSetting for others."""
-    plan = origin.plan
-    for option, wish, own in (
-        ("--network", settings.network, plan["network"]),
-        ("--width", settings.width, plan["width"]),
-    ):
-        if wish not in (None, own):
-            raise InvalidSetting(f"the model {origin.name} has {own}, not {wish}", option, "Leave it out.")
-    return replace(settings, network=plan["network"], width=plan["width"])
-
-
-def find_checkpoint(settings: Settings) -> Path | None:
-    """The pretrained body to start from, if the network takes one and there is one."""
-    body = entry(settings.network or PRETRAINED_CHOICE).body
-    if body is None:
-        if settings.pretrained not in (None, "auto", "none"):
-            raise InvalidSetting(f"the network {settings.network!r} has no pretrained body", "--pretrained",
-                                 f"Try {PRETRAINED_CHOICE}.")  # fmt: skip
-        return None
-    return pretrained.find(body, settings.width, settings.pretrained)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,12 +168,6 @@ def _stage_budget(name: str, plan: Plan, started: float, resume: Checkpoint | No
     return Budget(seconds=max(1.0, plan.budget.seconds - reserve - (time.monotonic() - started)))
 
 
-def _pose_spec(keypoints: int, plan: Plan, loaded: bool, folded: bool = False) -> NetworkSpec:
-    # the checkpoints of MobileNetV2 have their normalisation folded in
-    normalized = not (folded or (loaded and entry(plan.network).body == "mobilenetv2"))
-    return NetworkSpec(plan.network, keypoints, plan.input_size, plan.sigma_px, plan.width, 1, normalized)
-
-
 def _network(name: str, data: TrainingSet, plan: Plan, origin: Origin | None) -> Network:
     """A stage's network with the weights that it begins with."""
     before = origin.spec(name) if origin else None
@@ -245,7 +177,7 @@ def _network(name: str, data: TrainingSet, plan: Plan, origin: Origin | None) ->
         spec = NetworkSpec("unet", 1, plan.locator_size, plan.locator_sigma_px, 0.5, peaks)
     else:
         folded = before is not None and not before.normalized
-        spec = _pose_spec(len(skeleton), plan, plan.pretrained != "none" and origin is None, folded)
+        spec = pose_spec(len(skeleton), plan, plan.pretrained != "none" and origin is None, folded)
         if plan.proportions:
             proportions = Proportions.measured(batching.located_points(_items(name, data.train, plan)))
     network = build(spec, proportions)

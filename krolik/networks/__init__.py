@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from krolik.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from krolik.networks.network import Network, NetworkSpec
+    from krolik.networks.network import Network
     from krolik.networks.proportions import Proportions
+    from krolik.networks.spec import NetworkSpec
 
 HEATMAP, OFFSET = "krolik.networks.heatmap:Heatmap", "krolik.networks.heatmap_offset:HeatmapOffset"
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 import torch
 
 from krolik.networks import peaks
-from krolik.networks.network import Loss, NetworkSpec, Truth, cell_centres
+from krolik.networks.network import Loss, Truth, cell_centres
 from krolik.networks.proportions import Proportions
+from krolik.networks.spec import NetworkSpec
 
 PEAK_WEIGHT = 20.0  # how much more a cell on the keypoint counts than one on the background
 SCALE = 10.0  # the loss in the range of the other family's, so that one limit for gradients serves both

@@ -12,8 +12,9 @@ import torch
 from torch.nn import functional
 
 from krolik.networks import peaks
-from krolik.networks.network import Loss, NetworkSpec, Truth, cell_centres
+from krolik.networks.network import Loss, Truth, cell_centres
 from krolik.networks.proportions import Proportions
+from krolik.networks.spec import NetworkSpec
 
 PEAK_WEIGHT = 20.0  # how much more a cell on the keypoint counts than one on the background
 OFFSET_WEIGHT = 0.05

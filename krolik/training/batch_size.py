@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from krolik.networks import build
-from krolik.networks.network import NetworkSpec, Truth
+from krolik.networks.network import Truth
+from krolik.networks.spec import NetworkSpec
 from krolik.poses import State
 from krolik.training.machine import remembered
 from krolik.training.memory import is_exhausted

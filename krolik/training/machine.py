@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from krolik.errors import StorageError
@@ -45,14 +46,30 @@ def core_count() -> int:
 
 def measure_machine() -> MachineFingerprint:
     """Takes a second or two the first time; then what was measured on this machine is remembered."""
+    torch, cores = _torch_build(), core_count()
+    gpu = _gpu() if torch.cuda or torch.hip else ""
+    device, name = ("cuda", gpu) if gpu else ("cpu", platform.processor() or platform.machine())
+    key = f"{device} {name} {_processor()} cores {cores} torch {torch.__version__}"
+    return MachineFingerprint(cores, device, name, remembered(key, lambda: _bf16_speedup(device, cores)))
+
+
+def _torch_build():
+    """What torch was built for (`__version__`, `cuda`, `hip`), without the second or two that importing it takes."""
+    found = find_spec("torch")
+    assert found is not None and found.submodule_search_locations  # it is installed with Krolik
+    place = Path(found.submodule_search_locations[0]) / "version.py"
+    spec = spec_from_file_location("torch_version", place)
+    assert spec is not None and spec.loader is not None  # as for every .py file
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _gpu() -> str:
+    """The name of the GPU that torch would use; "" if it finds none."""
     import torch
 
-    cores = core_count()
-    torch.set_num_threads(cores)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
-    key = f"{device} {name} {_processor()} cores {cores} torch {torch.__version__}"
-    return MachineFingerprint(cores, device, name, remembered(key, lambda: _bf16_speedup(device)))
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
 
 
 def remembered(key: str, measure: Callable[[], float]) -> float:
@@ -97,7 +114,7 @@ def _bf16_in_hardware(device: str) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def _bf16_speedup(device: str) -> float:
+def _bf16_speedup(device: str, cores: int) -> float:
     """Seconds of a step in float32 over seconds in bfloat16; 0 where the hardware has no bfloat16.
 
     The two take turns and the fastest of each counts, so that other programs on the machine do not decide.
@@ -107,6 +124,7 @@ def _bf16_speedup(device: str) -> float:
 
     if not _bf16_in_hardware(device):
         return 0.0
+    torch.set_num_threads(cores)
     module = nn.Sequential(
         nn.Conv2d(16, 32, 3, 2, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 32, 3, 1, 1), nn.Conv2d(32, 8, 1)
     ).to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

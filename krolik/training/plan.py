@@ -36,6 +36,8 @@ UPRIGHT_DEG = 25.0  # how far a picture is turned where up stays up
 ANYWHERE_DEG, BEYOND_DEG = 90.0, 10.0  # from above: so far at least, and so much further than half the widest gap
 CIRCLE_DEG = 60.0  # headings without a wider gap cover the circle
 
+LOCATOR, POSE = "locator", "pose"  # the networks of a plan; whole frames need no locator
+
 Pipeline = Literal["whole", "crop"]
 
 

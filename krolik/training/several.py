@@ -14,16 +14,15 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 
 import numpy as np
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
-from krolik.errors import Cancelled, InvalidSetting
+from krolik.errors import Cancelled
 from krolik.networks import build
-from krolik.networks.network import NetworkSpec
 from krolik.networks.proportions import Proportions
+from krolik.networks.spec import NetworkSpec
 from krolik.training.arithmetic import steady_arithmetic
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, Item
@@ -31,7 +30,6 @@ from krolik.training.budget import Budget, Clock
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.image_cache import ImageCache
 from krolik.training.loop import Events, Fitted, Progress, Stage, fit
-from krolik.training.machine import core_count
 from krolik.training.plan import Plan
 from krolik.training.team import Together
 
@@ -122,7 +120,7 @@ class _Deaf:
 
 
 def fit_together(stage: Stage, plan: Plan, clock: Clock, events: Events, resume: Checkpoint | None = None) -> Fitted:
-    """As `loop.fit`, in `plan.devices` processes. Raises InvalidSetting (see `check_devices`), Cancelled."""
+    """As `loop.fit`, in `plan.devices` processes. Raises InvalidSetting (see `planning.check_devices`), Cancelled."""
     fabric = _fabric_for(plan)
     wire = _Wire(multiprocessing.get_context("spawn"))
     errand = _Sealed(_Errand.of(stage, plan, clock, resume))
@@ -169,21 +167,6 @@ def _pass_on(wire: _Wire, events: Events) -> list[_Result]:
     if events.abandoned():
         wire.abandon.set()
     return [message] if isinstance(message, _Result) else []
-
-
-def check_devices(plan: Plan) -> None:
-    """Raises InvalidSetting where so many processes cannot train: without Fabric, or with fewer GPUs or cores."""
-    if plan.devices == 1:
-        return
-    if find_spec("lightning_fabric") is None:
-        raise InvalidSetting("training on several devices needs lightning-fabric", "--set devices",
-                             'Install it: pip install "krolik[gpus]".')  # fmt: skip
-    import torch
-
-    there, kind = (torch.cuda.device_count(), "GPUs") if plan.device == "cuda" else (core_count(), "cores")
-    if plan.devices > there:
-        raise InvalidSetting(f"there are {there} {kind} here, not {plan.devices}", "--set devices",
-                             "Say a smaller number.")  # fmt: skip
 
 
 def _fabric_for(plan: Plan):

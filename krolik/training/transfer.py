@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-
 import torch
 from safetensors.torch import load as load_tensors
 from torch import nn
 
-from krolik.networks.network import Network, NetworkSpec
-from krolik.skeleton import Skeleton
-
-
-@dataclass(frozen=True, eq=False)
-class Origin:
-    """An earlier model: its name, skeleton, plan (as JSON values) and all stages' weights (safetensors)."""
-
-    name: str
-    skeleton: Skeleton
-    plan: dict
-    weights: bytes
-
-    def spec(self, stage: str) -> NetworkSpec | None:
-        """How a stage's network was built; None if the model has no such stage."""
-        size = int.from_bytes(self.weights[:8], "little")
-        specs = json.loads(json.loads(self.weights[8 : 8 + size])["__metadata__"]["krolik"])
-        return NetworkSpec.from_json(specs[stage]) if stage in specs else None
-
-    def tensors(self, stage: str) -> dict[str, torch.Tensor]:
-        """The weights of a stage."""
-        prefix = f"{stage}."
-        return {k.removeprefix(prefix): v for k, v in load_tensors(self.weights).items() if k.startswith(prefix)}
+from krolik.networks.network import Network
+from krolik.training.origin import Origin
 
 
 def transfer(network: Network, origin: Origin, stage: str, names: list[str], own: list[str]) -> int:
@@ -40,7 +16,7 @@ def transfer(network: Network, origin: Origin, stage: str, names: list[str], own
     Layers of the same shape are taken over. Heads are taken over channel by channel, for keypoints of the same name;
     the others keep their first weights.
     """
-    tensors = origin.tensors(stage)
+    tensors = _tensors(origin, stage)
     state, heads = network.module.state_dict(), _heads(network.module)
     for name, value in tensors.items():
         head = next((h for h in heads if name.startswith(f"{h}.")), None)
@@ -55,6 +31,12 @@ def transfer(network: Network, origin: Origin, stage: str, names: list[str], own
             old = {part: tensors.get(f"{head}.{part}") for part in ("weight", "bias")}
             _copy_channels(layer, old, into, out_of)
     return len(known)
+
+
+def _tensors(origin: Origin, stage: str) -> dict[str, torch.Tensor]:
+    """The weights of a stage, by their names in its module."""
+    prefix = f"{stage}."
+    return {k.removeprefix(prefix): v for k, v in load_tensors(origin.weights).items() if k.startswith(prefix)}
 
 
 def _heads(module: nn.Module) -> dict[str, nn.Conv2d | nn.ConvTranspose2d]:

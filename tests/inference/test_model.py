@@ -9,7 +9,7 @@ from krolik.errors import InvalidFile, NotFound
 from krolik.inference.model import ModelDescription, PoseModel, pack
 from krolik.networks import build
 from krolik.networks.export import to_onnx, with_metadata
-from krolik.networks.network import NetworkSpec
+from krolik.networks.spec import NetworkSpec
 from krolik.skeleton import Skeleton
 
 BONES = Skeleton.of(["нос", "left_ear", "right_ear"])

@@ -15,8 +15,9 @@ from krolik.networks import NETWORKS, build
 from krolik.networks.backbones import fastpose, mobilenetv2, resnet, stacked_densenet, stacked_hourglass
 from krolik.networks.export import to_onnx, with_metadata
 from krolik.networks.heatmap import Heatmap
-from krolik.networks.network import Loss, NetworkSpec, Truth
+from krolik.networks.network import Loss, Truth
 from krolik.networks.pretrained import body_parameters
+from krolik.networks.spec import NetworkSpec
 from krolik.poses import State
 
 

@@ -1,8 +1,4 @@
-"""Pretrained bodies: found, checked, loaded; downloads from a server on this machine."""
-
-import hashlib
-import http.server
-import threading
+"""Pretrained bodies: checked and loaded."""
 
 import cv2
 import numpy as np
@@ -10,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from krolik.errors import InvalidFile, NotFound
+from krolik.errors import InvalidFile
 from krolik.networks import build, pretrained
-from krolik.networks.network import NetworkSpec
+from krolik.networks.spec import NetworkSpec
 
 
 def network(width: float = 0.5):
@@ -34,21 +30,6 @@ def test_body_is_filled_and_the_head_is_not(checkpoint):
     assert not (module.head.weight == 0.25).any()
 
 
-def test_finding(checkpoint, monkeypatch, tmp_path):
-    monkeypatch.setenv("KROLIK_CACHE", str(tmp_path / "none"))
-    monkeypatch.delenv("KROLIK_WEIGHTS", raising=False)
-    assert pretrained.find("mobilenetv2", 0.5, None) is None
-    monkeypatch.setenv("KROLIK_WEIGHTS", str(tmp_path))
-    assert pretrained.find("mobilenetv2", 0.5, "auto") == checkpoint
-    assert pretrained.find("mobilenetv2", 1.0, "auto") is None
-    assert pretrained.find("mobilenetv2", 0.5, "none") is None
-    assert pretrained.find("mobilenetv2", 0.5, "mobilenetv2_050_test") == checkpoint
-    assert pretrained.find("mobilenetv2", 0.5, str(checkpoint)) == checkpoint
-    assert pretrained.width_of(checkpoint) == 0.5
-    with pytest.raises(NotFound, match="no pretrained weights 'gone'"):
-        pretrained.find("mobilenetv2", 0.5, "gone")
-
-
 def test_bad_checkpoints(checkpoint, tmp_path):
     with pytest.raises(InvalidFile, match=r"another width: stem.weight is \(16, .*Set --width"):
         pretrained.load_body(network(1.0).module, checkpoint)
@@ -58,36 +39,6 @@ def test_bad_checkpoints(checkpoint, tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(InvalidFile, match="lacks stem.weight"):
         pretrained.load_body(network().module, tmp_path / "other.safetensors")
-
-
-@pytest.fixture
-def server(tmp_path):
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200 if self.path == "/w" else 404)
-            self.end_headers()
-            if self.path == "/w":
-                self.wfile.write(b"weights")
-
-        def log_message(self, format, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
-
-
-def test_download_is_checked(server, tmp_path):
-    good = hashlib.sha256(b"weights").hexdigest()
-    target = tmp_path / "cache" / "a.safetensors"
-    assert pretrained.download(pretrained.Download(f"{server}/w", good), target).read_bytes() == b"weights"
-    target.unlink()
-    with pytest.raises(InvalidFile, match="SHA-256 differs"):
-        pretrained.download(pretrained.Download(f"{server}/w", "0" * 64), target)
-    with pytest.raises(NotFound, match="404.*--pretrained none"):
-        pretrained.download(pretrained.Download(f"{server}/gone", good), target)
-    assert list(target.parent.iterdir()) == []
 
 
 def test_real_checkpoint_sees_edges_where_they_are(shared):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from krolik.networks import build, peaks
 from krolik.networks.export import to_onnx
-from krolik.networks.network import NetworkSpec
 from krolik.networks.proportions import PEAKS, Proportions
+from krolik.networks.spec import NetworkSpec
 
 KEYPOINTS = 5
 

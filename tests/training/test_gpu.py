@@ -17,6 +17,7 @@ from krolik.training.batches import plain_batches, whole_frame_items
 from krolik.training.budget import Budget
 from krolik.training.image_cache import ImageCache
 from krolik.training.plan import Settings
+from krolik.training.planning import plan_training
 from tests.training.test_loop import DATA, Watching, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -41,7 +42,7 @@ def test_a_large_network_trains_in_a_small_memory(cap, gibibytes):
     cap(gibibytes)
     torch.cuda.reset_peak_memory_stats()
     settings = Settings("resnet50", budget=Budget(steps=4), pipeline="whole", input_px=256, batch_size=128)
-    plan, fingerprint = native.plan_training(DATA, settings)
+    plan, fingerprint = plan_training(DATA, settings)
     assert plan.device == "cuda" and plan.batch_size == 128
     model = native.train(native.Training(DATA, plan, fingerprint, 0.0), Watching())
     fitted = model.stages["pose"].fitted
@@ -79,10 +80,10 @@ def test_a_recording_that_does_not_fit_into_memory_is_none(monkeypatch):
 def test_the_batch_is_measured_and_remembered(monkeypatch, tmp_path):
     monkeypatch.setenv("KROLIK_CACHE", str(tmp_path))
     settings = Settings(budget=Budget(steps=4), pipeline="whole", input_px=128)
-    first, again = (native.plan_training(DATA, settings)[0] for _ in range(2))
+    first, again = (plan_training(DATA, settings)[0] for _ in range(2))
     assert first.batch_size == again.batch_size in SIZES and "measured" in first.reasons["batch_size"]
     assert any(key.startswith("batch ") for key in json.loads((tmp_path / "machine.json").read_text()))
-    assert native.plan_training(DATA, replace(settings, batch_size=4))[0].batch_size == 4
+    assert plan_training(DATA, replace(settings, batch_size=4))[0].batch_size == 4
 
 
 def test_the_model_of_a_gpu_says_the_same_on_a_processor():

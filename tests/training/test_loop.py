@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from krolik.engines import native
-from krolik.errors import InvalidLabels
 from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget, Clock
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.loop import COOL_DOWN, WORST, Misplaced, _worst, learning_rate_factor, next_checkpoint
 from krolik.training.plan import Settings
+from krolik.training.planning import plan_training
 from krolik.training.training_set import Sample, TrainingSet
 
 SIZE = (160, 128)
@@ -59,7 +59,7 @@ class Watching:
 
 def train(steps: int, pipeline: str = "whole", seed: int = 0, events=None, resume=None, width: float = 0.5):
     settings = Settings(budget=Budget(steps=steps), pipeline=pipeline, seed=seed, input_px=128, width=width)
-    plan, fingerprint = native.plan_training(DATA, settings)
+    plan, fingerprint = plan_training(DATA, settings)
     training = native.Training(DATA, plan, fingerprint, 0.0, resume)
     return native.train(training, events or Watching())
 
@@ -110,16 +110,11 @@ def test_unknown_points_do_not_train():
         Sample(s.key, s.frame_size, s.points, np.array([[State.VISIBLE, State.UNKNOWN]], np.int8)) for s in DATA.train
     ]
     data = TrainingSet(DATA.skeleton, hidden, [], DATA.load)
-    plan, fingerprint = native.plan_training(data, Settings(budget=Budget(steps=5), pipeline="whole", input_px=128))
+    plan, fingerprint = plan_training(data, Settings(budget=Budget(steps=5), pipeline="whole", input_px=128))
     model = native.train(native.Training(data, plan, fingerprint, 0.0), Watching())
     bias = model.stages["pose"].fitted.weights["head.bias"]
     assert bias[1] == -4.0 and (bias[4:6] == 0).all()
     assert bias[0] != -4.0
-
-
-def test_no_label_at_all():
-    with pytest.raises(InvalidLabels, match="no labelled point"):
-        native.plan_training(TrainingSet(DATA.skeleton, [], [], DATA.load), Settings())
 
 
 def test_a_loss_that_is_not_finite_is_left_out(monkeypatch):

@@ -122,7 +122,7 @@ def test_what_was_measured_is_remembered(monkeypatch, tmp_path):
     """The same machine gets the same plan; a damaged memory is measured anew."""
     monkeypatch.setenv("KROLIK_CACHE", str(tmp_path))
     speeds = iter([1.31, 0.9, 1.7])
-    monkeypatch.setattr("krolik.training.machine._bf16_speedup", lambda device: next(speeds))
+    monkeypatch.setattr("krolik.training.machine._bf16_speedup", lambda device, cores: next(speeds))
     assert measure_machine().bf16_speedup == measure_machine().bf16_speedup == 1.31
     (tmp_path / "machine.json").write_text("[broken")
     assert measure_machine().bf16_speedup == 0.9

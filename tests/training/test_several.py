@@ -14,7 +14,7 @@ import pytest
 import krolik
 from krolik.actions.reporter import Silent
 from krolik.engines import native
-from krolik.errors import Cancelled, InvalidSetting
+from krolik.errors import Cancelled
 from krolik.process import exists
 from krolik.project import runs
 from krolik.training.augmentation import AugmentationRanges
@@ -23,6 +23,7 @@ from krolik.training.budget import Budget
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.image_cache import ImageCache
 from krolik.training.plan import Settings
+from krolik.training.planning import plan_training
 from tests.training.test_loop import DATA, Watching
 
 pytest.importorskip("lightning_fabric")
@@ -41,7 +42,7 @@ def training(steps: int, resume=None):
     settings = Settings(budget=Budget(steps=steps), pipeline="whole", input_px=128, width=0.5,
                         overrides={"devices": "2"})  # fmt: skip
     data = replace(DATA, load=Pixels())
-    plan, fingerprint = native.plan_training(data, settings)
+    plan, fingerprint = plan_training(data, settings)
     assert plan.devices == 2
     return native.Training(data, plan, fingerprint, 0.0, resume)
 
@@ -150,16 +151,3 @@ def test_nobody_goes_on_when_the_first_process_is_killed(tmp_path):
     while any(exists(pid) for pid in others):
         assert time.monotonic() < end
         time.sleep(0.1)
-
-
-def test_without_fabric_one_sentence_before_anything_trains(monkeypatch):
-    monkeypatch.setattr("krolik.training.several.find_spec", lambda name: None)
-    with pytest.raises(InvalidSetting, match=r"krolik\[gpus\]"):
-        training(2)
-
-
-@pytest.mark.parametrize("devices", ["200", "100000"])
-def test_more_devices_than_there_are(devices):
-    settings = Settings(budget=Budget(steps=2), overrides={"devices": devices})
-    with pytest.raises(InvalidSetting, match=devices):
-        native.plan_training(DATA, settings)

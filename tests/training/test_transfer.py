@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save
 
 from krolik.networks import NETWORKS, build
-from krolik.networks.network import NetworkSpec
+from krolik.networks.spec import NetworkSpec
 from krolik.skeleton import Skeleton
 from krolik.training.transfer import Origin, transfer
 
