@@ -52,7 +52,8 @@ def inspect(source: Path, wishes: Wishes, form: str | None = None, places: Seque
     for poses in imported.predictions:
         for _ in poses.blocks():  # what is wrong in them shows now
             pass
-    return _report(imported, {v.name: v.name for v in imported.videos}, 0)
+    names = {v.name: v.name for v in imported.videos} | {str(p): p.name for p in imported.further}
+    return _report(imported, names, 0)
 
 
 def _report(imported: Imported, names: dict[str, str], replaced: int) -> ImportReport:
@@ -243,7 +244,8 @@ def _records(
     """For each imported video its record (an own one where the project has it) and the video, opened."""
     found: dict[str, tuple[VideoRecord, Video]] = {}
     edits, new = [], []
-    for wanted in imported.videos:
+    further = (ImportedVideo(str(path), path) for path in imported.further)  # called by its path: names may be doubled
+    for wanted in (*imported.videos, *further):
         record, video = _own_video(file, wanted) or (None, None)
         if record is None or video is None:
             if not wanted.path.exists():

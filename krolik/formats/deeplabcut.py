@@ -15,13 +15,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import yaml
 
-from krolik.errors import InvalidFile, NotFound
+from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.formats.imported import Imported, ImportedVideo, Wishes, decode_text, shortened
 from krolik.formats.pandas_hdf5 import FrameTable, read_frame_table
 from krolik.formats.probe import ensure_readable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
 from krolik.skeleton import Skeleton
 from krolik.video.images import image_names, read_image
+from krolik.video.source import check_video
 
 LARGEST_CONFIG = 4 << 20
 MISSING = {"", "nan", "na", "null", "none"}
@@ -44,6 +45,7 @@ class _Reading:
     notes: list[str] = field(default_factory=list)
     frames: list[LabeledFrame] = field(default_factory=list)
     videos: list[ImportedVideo] = field(default_factory=list)
+    further: tuple[Path, ...] = ()
 
 
 def sniff(path: Path) -> bool:
@@ -80,14 +82,14 @@ def read(path: Path, wishes: Wishes) -> Imported:
         path = path / "config.yaml"
     if path.suffix in (".yaml", ".yml"):
         config, notes = read_config(path)
-        reading = _Reading(*_skeleton_of(config, path), wishes.missing, notes)
+        reading = _Reading(*_skeleton_of(config, path), wishes.missing, notes, further=_videos_of(config, path, notes))
         files = _label_files(path.parent, str(config.get("scorer") or ""))
         if not files:
             skeleton = Skeleton.of(reading.names, reading.edges)
             reading.notes.append(
                 "no labels in this project (labeled-data holds no CollectedData file): only its skeleton"
             )
-            return Imported("DeepLabCut", Labels(skeleton), (), tuple(reading.notes))
+            return Imported("DeepLabCut", Labels(skeleton), (), tuple(reading.notes), further=reading.further)
     else:
         files = _label_files(path, "") if path.is_dir() else [path]
         reading = _Reading([], [], wishes.missing)
@@ -97,7 +99,8 @@ def read(path: Path, wishes: Wishes) -> Imported:
         raise InvalidFile("no frame in it has a labelled point", files[0])
     skeleton = Skeleton.of(reading.names, reading.edges)
     frames = tuple(_with_points(f, skeleton) for f in reading.frames)
-    return Imported("DeepLabCut", Labels(skeleton, frames), tuple(reading.videos), tuple(reading.notes))
+    labels, notes = Labels(skeleton, frames), tuple(reading.notes)
+    return Imported("DeepLabCut", labels, tuple(reading.videos), notes, further=reading.further)
 
 
 def _with_points(frame: LabeledFrame, skeleton: Skeleton) -> LabeledFrame:
@@ -141,6 +144,34 @@ def _skeleton_of(config: dict, path: Path) -> tuple[list[str], list[tuple[str, s
         parts = [str(n) for n in chain] if isinstance(chain, list) else []
         edges += [(a, b) for a, b in zip(parts, parts[1:]) if a in names and b in names and a != b]
     return names, edges
+
+
+def _videos_of(config: dict, path: Path, notes: list[str]) -> tuple[Path, ...]:
+    """The project's videos: where the config says, or by their names in videos/ where the project was moved.
+
+    Notes are made of those that are not there or cannot be read. The copies of an unmoved project's own videos/ are
+    not listed: DeepLabCut writes its annotated videos there as well.
+    """
+    sets = config.get("video_sets")
+    found, gone, broken = [], [], []
+    for written in map(str, sets) if isinstance(sets, dict) else ():
+        name = PurePosixPath(written.replace("\\", "/")).name
+        if not PurePosixPath(name).suffix:
+            continue  # what stands in projects that were never opened on this computer
+        place = next((p for p in (Path(written), path.parent / "videos" / name) if p.is_file()), None)
+        if place is None:
+            gone.append(name)
+            continue
+        try:
+            check_video(place)
+            found.append(place)
+        except KrolikError:
+            broken.append(name)
+    if gone:
+        notes.append(f"{len(gone)} video(s) of the project are not where it says: {shortened(gone)}")
+    if broken:
+        notes.append(f"{len(broken)} video(s) of the project cannot be read: {shortened(broken)}")
+    return tuple(dict.fromkeys(found))
 
 
 def _label_files(root: Path, scorer: str) -> list[Path]:

@@ -66,7 +66,8 @@ class ImportedPredictions:
 class Imported:
     """Labels and predictions whose videos are named in `videos`; `notes` are for the user to read.
 
-    selected: frames that wait for a person to label them.
+    selected: frames that wait for a person to label them. further: videos, there and readable, that belong to the
+    same project of the other program, without labels or predictions.
     """
 
     format: str
@@ -75,6 +76,7 @@ class Imported:
     notes: tuple[str, ...] = ()
     predictions: tuple[ImportedPredictions, ...] = ()
     selected: tuple[FrameKey, ...] = ()
+    further: tuple[Path, ...] = ()
 
 
 def decode_text(data: bytes, where: object) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from krolik.formats.tables import PredictionTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, Predictions
 from krolik.project import runs, selection
 from krolik.skeleton import Skeleton
+from tests.clips import VARIANTS, write_clip
 from tests.formats.test_round_trips import same, table
 
 BONES = Skeleton.of(["nose", "left_ear", "right_ear"], [("nose", "left_ear")])
@@ -109,6 +110,26 @@ def test_every_format_through_a_project(labelled, rabbit, tmp_path):
                     if form in ("json", "hdf5", "cvat"):
                         same([one], [wanted])
                     np.testing.assert_allclose(one.points[one.located], wanted.points[one.located], atol=1e-9)
+
+
+def test_the_videos_of_a_project_of_deeplabcut_come_along(labelled, rabbit, tmp_path):
+    """Once: a second import finds them there."""
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        project.export(tmp_path / "theirs", to="deeplabcut")
+    write_clip(tmp_path / "theirs" / "videos" / "second.mp4", VARIANTS["plain"], 9)
+    config = tmp_path / "theirs" / "config.yaml"
+    config.write_text(config.read_text("utf-8").replace("video_sets:", "video_sets:\n  second.mp4: {}"), "utf-8")
+    with krolik.new(tmp_path / "p.krolik") as project:
+        report = project.import_labels(tmp_path / "theirs")
+        assert report.frames == 15 and report.videos == ["rabbit", "second.mp4", "rabbit.mp4"]
+        assert {v["name"]: v["frames"] for v in project.info().videos} == {
+            "rabbit": 15,
+            "second.mp4": 9,
+            "rabbit.mp4": 60,
+        }
+        again = project.import_labels(tmp_path / "theirs")
+        assert again.replaced == 15 and len(project.info().videos) == 3
 
 
 def test_frames_that_wait_come_along(rabbit, tmp_path):

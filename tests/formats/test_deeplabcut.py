@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 import pandas
 import pytest
+import yaml
 
 from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.formats import read
 from krolik.formats.deeplabcut import read_config
 from krolik.formats.imported import Wishes
 from krolik.poses import State
+from tests.clips import VARIANTS, write_clip
 
 NAMES = ["snout", "leftear", "tail"]
 
@@ -226,3 +228,23 @@ def test_real_dialects(shared, tmp_path):
         imported = read(folder / f"{name}.csv")
         expected = 3 if name == "duplicate_rows" else 5
         assert imported.labels.located_count().tolist() == [expected] * 4, name
+
+
+def test_the_videos_of_a_project_come_along(project):
+    """From where the config says, or from the project's own folder where it was moved; what is not there is named."""
+    there, moved = project / "elsewhere" / "видео 1.mp4", project / "videos" / "trial.mp4"
+    for place in (there, moved):
+        place.parent.mkdir()
+        write_clip(place, VARIANTS["plain"], 4)
+    (project / "videos" / "trialDLC_resnet50_labeled.mp4").write_bytes(moved.read_bytes())
+    (project / "videos" / "broken.avi").write_bytes(b"no video")
+    places = [str(there), r"D:\data\videos\trial.mp4", "/gone/lost.mp4", "/gone/broken.avi", "WILL BE UPDATED"]
+    with (project / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write(yaml.safe_dump({"video_sets": {place: {"crop": "0, 9, 0, 9"} for place in places}}))
+    imported = read(project, Wishes())
+    check(imported)
+    assert imported.further == (there, moved)
+    assert imported.notes == (
+        "1 video(s) of the project are not where it says: lost.mp4",
+        "1 video(s) of the project cannot be read: broken.avi",
+    )
