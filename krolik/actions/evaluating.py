@@ -86,8 +86,10 @@ def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Repo
     parts = split_parts(file, split_name, "evaluate")
     tested = samples(file, parts, TEST)
     if not tested:
-        hint = " The model was trained without a split." if split_name == NO_SPLIT else ""
-        raise InvalidLabels(f"the split {split_name!r} has no test frames", file.path, f"Choose another.{hint}".strip())
+        raise InvalidLabels(
+            f"the split {split_name!r} has no test frames", file.path,
+            "Choose another. The model was trained without a split." if split_name == NO_SPLIT else "Choose another.",
+        )  # fmt: skip
     _refuse_trained(record, [s.key for s in tested], split_name)
     model = PoseModel(models.onnx(file, record), core_count(), record.name)
     if model.skeleton.names != labels.skeleton(file).names:

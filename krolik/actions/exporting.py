@@ -80,7 +80,7 @@ def export(
 def writable_format(to: str) -> Format:
     names = [*dict.fromkeys([*writable(LABELS), *writable(PREDICTIONS)]), MODEL]
     if to not in names:
-        raise InvalidSetting(f"{to!r} cannot be written", "--to", f"There are: {', '.join(names)}.")
+        raise InvalidSetting(f"the format {to!r} cannot be written", "--to", f"There are: {', '.join(names)}.")
     return FORMATS[to]
 
 

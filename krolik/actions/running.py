@@ -40,7 +40,7 @@ def run_all(
     unknown = [t for t in wanted.tables if t not in writable(PREDICTIONS)]
     if unknown:
         known = ", ".join(writable(PREDICTIONS))
-        raise InvalidSetting(f"{unknown[0]!r} cannot be written", "--to", f"There are: {known}.")
+        raise InvalidSetting(f"the format {unknown[0]!r} cannot be written", "--to", f"There are: {known}.")
     runner = _Runner(load_model(None, model or _project_beside(patterns)), out, wanted, reporter)
     reports = list({r.video: r for pattern in patterns for r in _expanded(pattern)}.values())
     there = [report for report in reports if not report.error]

@@ -135,7 +135,7 @@ def read(path: str | Path, wishes: Wishes | None = None, form: str | None = None
 
     path = Path(path)
     if form is not None and form not in readable():
-        raise InvalidSetting(f"{form!r} cannot be read", "--format", f"There are: {', '.join(readable())}.")
+        raise InvalidSetting(f"the format {form!r} cannot be read", "--format", f"There are: {', '.join(readable())}.")
     if not path.exists():
         raise NotFound("no such file or folder", path)
     if path.is_file():

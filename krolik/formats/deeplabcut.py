@@ -122,7 +122,7 @@ def read_config(path: Path) -> tuple[dict, list[str]]:
         config = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise InvalidFile(f"not valid YAML{f' (line {mark.line + 1})' if mark else ''}", path) from error
+        raise InvalidFile(f"not valid YAML (line {mark.line + 1})" if mark else "not valid YAML", path) from error
     if not isinstance(config, dict) or not ("bodyparts" in config or "multianimalbodyparts" in config):
         raise InvalidFile("not a DeepLabCut config: it lists no bodyparts", path)
     notes = [] if encoding == "utf-8-sig" else [f"{path.name} is not UTF-8; it was read as {encoding}"]

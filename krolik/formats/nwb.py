@@ -266,8 +266,8 @@ def _pynwb():
         import ndx_pose
         import pynwb
     except ImportError as error:
-        fix = 'Install them: pip install "krolik[nwb]".'
-        raise InvalidSetting("writing NWB needs pynwb and ndx-pose", "--to nwb", fix) from error
+        raise InvalidSetting("writing NWB needs pynwb and ndx-pose", "--to nwb",
+                             'Install them: pip install "krolik[nwb]".') from error  # fmt: skip
     return pynwb, ndx_pose
 
 

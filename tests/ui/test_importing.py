@@ -104,3 +104,19 @@ def test_a_video_that_is_dropped_with_a_project_comes_into_it(ui, theirs, monkey
     drop(ui, [theirs / "own.krolik", theirs / "clip.mp4"])
     ui.page.get_by_role("heading", name="clip.mp4").wait_for(timeout=60_000)
     assert ui.page.url.endswith("/videos")
+
+
+@pytest.mark.parametrize("ui", ["ru"], indirect=True)  # in English it is the program's own sentence
+def test_why_labels_cannot_be_read_is_said_in_the_language_of_the_page(ui, theirs):
+    page = ui.page
+    (csv,) = (theirs / "dlc" / "labeled-data" / "clip").glob("*.csv")
+    csv.write_text(csv.read_text("utf-8").replace("5.0", "five"), "utf-8")
+    with krolik.new(theirs / "own.krolik", skeleton="nose,tail"):
+        pass
+    ui.visit(f"#/p/{ui.live.workspace.open(theirs / 'own.krolik').id}/videos")
+    page.get_by_role("button", name=text("import.title")).click()
+    page.get_by_label(text("import.path")).fill(str(csv))
+    page.get_by_role("button", name=text("import.go")).last.click()
+    failed = page.locator("[data-role=import-failed]")
+    failed.wait_for(timeout=60_000)
+    assert f"Не получилось: {csv}: img" in failed.inner_text() and "nose x: 'five' — не число" in failed.inner_text()

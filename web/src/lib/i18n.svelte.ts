@@ -1,7 +1,6 @@
 // Two catalogues, switchable while running. A plural entry is a list: the number's own forms, by Intl.PluralRules.
 import en from "../locales/en.json";
 import ru from "../locales/ru.json";
-import type { Problem } from "./api";
 
 type Entry = string | Record<string, string>;
 type Values = Record<string, string | number>;
@@ -41,11 +40,8 @@ export function t(key: string, values: Values = {}): string {
 export const formatted = (value: number, digits = 0) =>
   new Intl.NumberFormat(current, { maximumFractionDigits: digits }).format(value);
 
-/** What the server refused, in the user's language; what no catalogue knows is said in English. */
-export function said(problem: Problem): string {
-  const key = `error.${problem.code}` in (CATALOGUES[current] ?? {}) ? `error.${problem.code}` : "error.other";
-  return t(key, { ...problem.values, message: problem.message });
-}
+/** Whether the user's language has a text of that key. */
+export const knows = (key: string) => key in (CATALOGUES[current] ?? {});
 
 /** m:ss.cc of a moment in a video. */
 export function clock(seconds: number): string {

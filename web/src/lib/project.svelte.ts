@@ -1,7 +1,8 @@
 // An open project: its snapshot and overview, kept up to date by the stream of events.
 import { call, Refused, type Job, type Overview, type Said, type Skeleton, type Snapshot, type Suggested, type Video } from "./api";
 import { listen } from "./events";
-import { said, t } from "./i18n.svelte";
+import { t } from "./i18n.svelte";
+import { said } from "./sentences";
 import { complain, say } from "./toasts.svelte";
 import { Watching } from "./watching.svelte";
 import { Wishes } from "./wishes.svelte";

@@ -1,6 +1,7 @@
 // Short messages at the edge of the page.
 import { Refused } from "./api";
-import { said, t } from "./i18n.svelte";
+import { t } from "./i18n.svelte";
+import { said } from "./sentences";
 
 export interface Toast { id: number; text: string; kind: "info" | "error" }
 const LIFE = { info: 3500, error: 12000 };
