@@ -5,6 +5,8 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
+SIDE_BY_SIDE := -n auto --maxprocesses 4  # each on a core of its own; a browser takes a gigabyte
 
 .PHONY: demo test test-slow oracles lint
 
@@ -12,7 +14,9 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/krolik demo -o krolik-demo
 
 test: $(VENV)/dev.stamp lint
-	$(BIN)/python -m pytest -m "not slow" -p no:cacheprovider
+	$(PYTEST) -m "not slow and not alone" $(SIDE_BY_SIDE) --ignore tests/ui
+	$(PYTEST) -m "not slow and not alone" $(SIDE_BY_SIDE) tests/ui
+	$(PYTEST) -m "alone and not slow"
 
 test-slow: $(VENV)/dev.stamp oracles
 	$(BIN)/python -m pytest -m slow

@@ -79,7 +79,8 @@ def measure(data: Path, job: dict, input_px: int | None) -> dict:
         "pipeline": model.document["plan"]["pipeline"], "validation_error_px": statistics_["validation_error_px"],
         "n": overall.n, "mean_error_px": overall.mean_error_px, "median_error_px": overall.median_error_px,
         "p95_error_px": overall.p95_error_px, "missed": overall.missed,
-        "calibration_error": evaluation.reliability.error, "within_px": evaluation.reliability.within_px,
+        "calibration_error": evaluation.reliability.error, "by_chance": evaluation.reliability.by_chance,
+        "within_px": evaluation.reliability.within_px,
         "keypoints": {k.name: {"n": k.n, "mean_error_px": k.mean_error_px} for k in evaluation.metrics.keypoints},
     }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Shared fixtures: real data where it is there, a small generated project."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,14 @@ from krolik.project import ProjectFile
 from krolik.skeleton import template
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
+
+
+def pytest_configure() -> None:
+    """Of tests that run side by side each process has a core: threads of two trainings would wait for each other."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
 @pytest.fixture(scope="session")

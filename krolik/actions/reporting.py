@@ -151,7 +151,9 @@ def _figures(record: ModelRecord, skeleton: Skeleton, judged: _Judged | None) ->
         )
         found = judged.errors[np.isfinite(judged.errors)]
         figures["pck"] = plots.pck_curve(found, metrics.overall.n, metrics.body_length_px)
-        figures["calibration"] = plots.calibration_curve(trust.claimed, trust.true, trust.counts, trust.error)
+        figures["calibration"] = plots.calibration_curve(
+            trust.claimed, trust.true, trust.counts, trust.error, trust.by_chance
+        )
     return figures
 
 

@@ -71,7 +71,8 @@ def show_metrics(evaluation: Evaluation) -> None:
     trust = evaluation.reliability
     if trust.n:
         say(f"confidence: the probability of lying within {trust.within_px:.1f} px; "
-            f"off by {trust.error:.3f} on average (expected calibration error, n {trust.n})")  # fmt: skip
+            f"off by {trust.error:.3f} on average (expected calibration error, n {trust.n}; "
+            f"{trust.by_chance:.3f} would be chance alone)")  # fmt: skip
     else:
         say("no point was found: the model needs a longer training, or its locator misses the animals")
     for picture in evaluation.pictures:

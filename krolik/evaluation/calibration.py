@@ -7,6 +7,7 @@ AAAI 2015): the mean difference between what is claimed and what comes true, ove
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -71,10 +72,19 @@ class Reliability:
     n: int
     within_px: float
 
+    @property
+    def by_chance(self) -> float:
+        """The error that is to be expected if every claim were exactly right: few points lie off it by chance."""
+        filled = [(c, min(max(p, EDGE), 1 - EDGE)) for c, p in zip(self.counts, self.claimed) if c]
+        return sum(_mean_deviation(c, p) for c, p in filled) / self.n if self.n else float("nan")
+
     def to_json(self) -> dict:
         """Plain values; NaN becomes None."""
         plain = {name: [None if np.isnan(v) else v for v in getattr(self, name)] for name in ("claimed", "true")}
-        return {**asdict(self), **plain, "error": None if np.isnan(self.error) else self.error}
+        errors = {
+            name: None if np.isnan(v) else v for name, v in (("error", self.error), ("by_chance", self.by_chance))
+        }
+        return {**asdict(self), **plain, **errors}
 
     @classmethod
     def from_json(cls, value: dict) -> Reliability:
@@ -85,6 +95,13 @@ class Reliability:
 
         error = float("nan") if value["error"] is None else value["error"]
         return cls(numbers("claimed"), numbers("true"), tuple(value["counts"]), error, value["n"], value["within_px"])
+
+
+def _mean_deviation(n: int, p: float) -> float:
+    """How far the number of hits of `n` tries lies from n·p on average (de Moivre's formula for the binomial)."""
+    k = math.floor(n * p) + 1
+    chosen = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return 2 * k * (1 - p) * math.exp(chosen + k * math.log(p) + (n - k) * math.log1p(-p))
 
 
 def reliability(probability: np.ndarray, right: np.ndarray, within_px: float) -> Reliability:

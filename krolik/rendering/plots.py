@@ -113,10 +113,15 @@ def pck_curve(errors: np.ndarray, labels: int, body_px: float) -> Figure:
         return figure
 
 
-def calibration_curve(claimed: Sequence[float], true: Sequence[float], counts: Sequence[int], error: float) -> Figure:
-    """What confidence claimed and what came true, bin by bin; the area of a dot is the number of points in it."""
+def calibration_curve(
+    claimed: Sequence[float], true: Sequence[float], counts: Sequence[int], error: float, by_chance: float
+) -> Figure:
+    """What confidence claimed and what came true, bin by bin; the area of a dot is the number of points in it.
+
+    by_chance: the error that is to be expected of so many points if confidence were exactly right.
+    """
     with _style():
-        figure = _figure(f"Does confidence come true? (calibration error {error:.3f})")
+        figure = _figure(f"Does confidence come true? (calibration error {error:.3f}, by chance {by_chance:.3f})")
         figure.set_size_inches(5.2, 4.0)
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")

@@ -60,7 +60,8 @@ def _cards(summary: Mapping) -> str:
         (_number(memory and memory / 1e6, "{:.0f} MB"), "memory at its peak"),
         (_number(of_gpu and of_gpu / 1e6, "{:.0f} MB"), "memory of the GPU at its peak"),
         (_number(tested and tested["reliability"]["error"], "{:.3f}"),
-         f"calibration error; confidence is the probability of lying within {within}"),
+         f"calibration error (by chance alone {_number(tested and tested['reliability']['by_chance'], '{:.3f}')}); "
+         f"confidence is the probability of lying within {within}"),
     ]  # fmt: skip
     return "".join(f"<div class=card><b>{value}</b>{html.escape(text)}</div>" for value, text in cards if value != "-")
 

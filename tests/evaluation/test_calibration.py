@@ -57,6 +57,19 @@ def test_expected_calibration_error_by_hand():
     np.testing.assert_equal(back.__dict__, found.__dict__)
 
 
+@pytest.mark.parametrize("n", [1, 12, 48, 500])
+def test_what_chance_alone_would_show(rng, n):
+    """Of claims that are exactly right; the claims of one bin count as their mean."""
+    measured, expected = [], []
+    for _ in range(400):
+        claimed = np.round(rng.beta(4, 1, n), 1) + 0.02
+        found = reliability(np.minimum(claimed, 0.99), rng.uniform(size=n) < np.minimum(claimed, 0.99), 5.0)
+        measured.append(found.error)
+        expected.append(found.by_chance)
+    assert np.mean(expected) == pytest.approx(np.mean(measured), rel=0.08)
+    assert np.isnan(reliability(np.zeros(0), np.zeros(0, bool), 5.0).by_chance)
+
+
 def test_interval_of_a_mean_covers_it(rng):
     """The 95 % interval covers the true mean about that often, with points of one frame erring together."""
     hits = 0

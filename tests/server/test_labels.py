@@ -396,6 +396,7 @@ def test_predictions_come_as_proposals(page, live, project):
     assert page.get("/overview").json()["lanes"][page.video]["predicted"] == [[0, 60]]
 
 
+@pytest.mark.alone
 def test_a_million_predicted_frames_slow_no_click(page, live, project):
     """Lookups by index: as quick as without predictions, give or take the noise of a machine that does other things."""
     file = live.workspace.open(project).file

@@ -26,6 +26,8 @@ from krolik.training.plan import Settings
 from krolik.training.planning import plan_training
 from tests.training.test_loop import DATA, Watching
 
+pytestmark = pytest.mark.alone
+
 pytest.importorskip("lightning_fabric")
 
 
