@@ -6,7 +6,8 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
-SIDE_BY_SIDE := -n auto --maxprocesses 4  # each on a core of its own; a browser takes a gigabyte
+# Each process on a core of its own; one with a browser takes a gigabyte.
+SIDE_BY_SIDE := -n auto --maxprocesses 4
 
 .PHONY: demo test test-slow oracles lint
 

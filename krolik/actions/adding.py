@@ -41,7 +41,7 @@ def add_videos(
             content = content_fingerprint(path)
             known = videos.find(file, content) or next((r for r in added if r.fingerprint == content), None)
             if known is None:
-                video = _opened(path, (number, len(paths)), reporter)
+                video = opened(path, (number, len(paths)), reporter)
                 known = videos.describe(file, video, getattr(video, "names", None))
                 new.append((known, video))
             added.append(known)
@@ -64,8 +64,11 @@ def _kept(file: ProjectFile, new: Sequence[tuple[VideoRecord, Video]], source: s
     return {record.id: record for record in named}
 
 
-def _opened(path: Path, part: tuple[int, int], reporter: Reporter | None) -> Video:
-    """The video, with its index made anew where somebody listens to how far that is."""
+def opened(path: Path, part: tuple[int, int], reporter: Reporter | None) -> Video:
+    """The video, with its index made anew where somebody listens to how far that is. part: its number, of how many.
+
+    Raises InvalidFile, Cancelled.
+    """
     if reporter is None or path.is_dir():
         return open_video(path)
 

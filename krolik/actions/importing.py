@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from krolik.actions.adding import opened
 from krolik.actions.pixels import Picture, Pixels, encoded, picture, staged
 from krolik.actions.placing import embedded_images, is_there, placed
 from krolik.actions.reporter import Reporter
@@ -22,7 +23,7 @@ from krolik.project import ProjectFile, history, labels, predictions, runs, sele
 from krolik.project.edits import Change, Edit
 from krolik.project.videos import VideoRecord
 from krolik.skeleton import Keypoint, Skeleton, palette
-from krolik.video import ImageSequence, Video, open_video
+from krolik.video import ImageSequence, Video
 from krolik.video.images import natural
 from krolik.video.source import content_fingerprint
 
@@ -115,7 +116,7 @@ def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Repor
     else:
         bones, order = ground.skeleton, np.zeros(0, int)  # predictions bring their own
     with ExitStack() as stack:
-        records, video_edits = _records(file, imported, source)
+        records, video_edits = _records(file, imported, source, reporter)
         for _, video in records.values():
             stack.callback(video.close)
         keyed = [_rekeyed(frame, records, imported, order, len(bones)) for frame in imported.labels]
@@ -239,13 +240,13 @@ def merged_skeleton(own: Skeleton, new: Skeleton, empty: bool, fresh: int) -> tu
 
 
 def _records(
-    file: ProjectFile, imported: Imported, source: Path
+    file: ProjectFile, imported: Imported, source: Path, reporter: Reporter
 ) -> tuple[dict[str, tuple[VideoRecord, Video]], list[Edit]]:
     """For each imported video its record (an own one where the project has it) and the video, opened."""
     found: dict[str, tuple[VideoRecord, Video]] = {}
     edits, new = [], []
-    further = (ImportedVideo(str(path), path) for path in imported.further)  # called by its path: names may be doubled
-    for wanted in (*imported.videos, *further):
+    further = [ImportedVideo(str(path), path) for path in imported.further]  # called by its path: names may be doubled
+    for number, wanted in enumerate(every := [*imported.videos, *further]):
         record, video = _own_video(file, wanted) or (None, None)
         if record is None or video is None:
             if not wanted.path.exists():
@@ -258,7 +259,8 @@ def _records(
                     name=wanted.name,
                 )
             images = wanted.images is not None or wanted.path.is_dir()
-            video = ImageSequence(wanted.path, wanted.images) if images else open_video(wanted.path)
+            part = (number, len(every))
+            video = ImageSequence(wanted.path, wanted.images) if images else opened(wanted.path, part, reporter)
             names = video.names if isinstance(video, ImageSequence) else None
             record = videos.describe(file, video, names)
             new.append(wanted.name)
