@@ -6,8 +6,6 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
-# Each process on a core of its own; one with a browser takes a gigabyte.
-SIDE_BY_SIDE := -n auto --maxprocesses 4
 
 .PHONY: demo test test-slow oracles lint
 
@@ -15,8 +13,7 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/krolik demo -o krolik-demo
 
 test: $(VENV)/dev.stamp lint
-	$(PYTEST) -m "not slow and not alone" $(SIDE_BY_SIDE) --ignore tests/ui
-	$(PYTEST) -m "not slow and not alone" $(SIDE_BY_SIDE) tests/ui
+	$(PYTEST) -m "not slow and not alone" -n auto --maxprocesses 4
 	$(PYTEST) -m "alone and not slow"
 
 test-slow: $(VENV)/dev.stamp oracles

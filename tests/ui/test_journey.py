@@ -14,8 +14,6 @@ from krolik.video import VideoFile
 from tests.conftest import SMALL
 from tests.ui.conftest import drop, place, text
 
-pytestmark = pytest.mark.alone
-
 NEAR_PX, NEAR_SHARE = 5, 0.95
 one_language = pytest.mark.parametrize("ui", ["ru"], indirect=True)
 
