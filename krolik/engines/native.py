@@ -1,4 +1,4 @@
-"""The native engine: our own networks, in this process. A training set and settings in, a trained model out."""
+"""The native engine: our own networks, in this process. A training set and a plan in, a trained model out."""
 
 from __future__ import annotations
 
