@@ -149,8 +149,8 @@ def _skeleton_of(config: dict, path: Path) -> tuple[list[str], list[tuple[str, s
 def _videos_of(config: dict, path: Path, notes: list[str]) -> tuple[Path, ...]:
     """The project's videos: where the config says, or by their names in videos/ where the project was moved.
 
-    Notes are made of those that are not there or cannot be read. The copies of an unmoved project's own videos/ are
-    not listed: DeepLabCut writes its annotated videos there as well.
+    Notes are made of those that are not there or cannot be read. What else lies in videos/ is left alone: DeepLabCut
+    writes its annotated videos there as well.
     """
     sets = config.get("video_sets")
     found, gone, broken = [], [], []
@@ -158,7 +158,7 @@ def _videos_of(config: dict, path: Path, notes: list[str]) -> tuple[Path, ...]:
         name = PurePosixPath(written.replace("\\", "/")).name
         if not PurePosixPath(name).suffix:
             continue  # what stands in projects that were never opened on this computer
-        place = next((p for p in (Path(written), path.parent / "videos" / name) if p.is_file()), None)
+        place = next((p for p in (path.parent / written, path.parent / "videos" / name) if p.is_file()), None)
         if place is None:
             gone.append(name)
             continue

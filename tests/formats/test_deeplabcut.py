@@ -230,7 +230,7 @@ def test_real_dialects(shared, tmp_path):
         assert imported.labels.located_count().tolist() == [expected] * 4, name
 
 
-def test_the_videos_of_a_project_come_along(project):
+def test_the_videos_of_a_project_come_along(project, tmp_path_factory, monkeypatch):
     """From where the config says, or from the project's own folder where it was moved; what is not there is named."""
     there, moved = project / "elsewhere" / "видео 1.mp4", project / "videos" / "trial.mp4"
     for place in (there, moved):
@@ -238,13 +238,22 @@ def test_the_videos_of_a_project_come_along(project):
         write_clip(place, VARIANTS["plain"], 4)
     (project / "videos" / "trialDLC_resnet50_labeled.mp4").write_bytes(moved.read_bytes())
     (project / "videos" / "broken.avi").write_bytes(b"no video")
-    places = [str(there), r"D:\data\videos\trial.mp4", "/gone/lost.mp4", "/gone/broken.avi", "WILL BE UPDATED"]
+    monkeypatch.chdir(tmp_path_factory.mktemp("where the program runs"))  # nothing there is meant
+    shutil.copy(moved, "stray.mp4")
+    places = [
+        str(there),
+        r"D:\data\videos\trial.mp4",
+        "/gone/lost.mp4",
+        "/gone/broken.avi",
+        "stray.mp4",
+        "WILL BE UPDATED",
+    ]
     with (project / "config.yaml").open("a", encoding="utf-8") as file:
         file.write(yaml.safe_dump({"video_sets": {place: {"crop": "0, 9, 0, 9"} for place in places}}))
     imported = read(project, Wishes())
     check(imported)
     assert imported.further == (there, moved)
     assert imported.notes == (
-        "1 video(s) of the project are not where it says: lost.mp4",
+        "2 video(s) of the project are not where it says: lost.mp4, stray.mp4",
         "1 video(s) of the project cannot be read: broken.avi",
     )
