@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,13 +35,12 @@ class View:
 
         Rotation is clockwise on the screen, about the centre; mirroring flips x after it.
         """
-        cos, sin = (scale * f(math.radians(rotation_deg)) for f in (math.cos, math.sin))
-        linear = np.array([[cos, -sin], [sin, cos]])
-        if mirror:
-            linear[0] = -linear[0]
-        middle = (np.array(size, float) - 1) / 2
-        offset = middle - linear @ np.asarray(centre, float)
-        return cls(np.column_stack([linear, offset]), size)
+        turn = math.radians(rotation_deg)
+        cos, sin, flip = scale * math.cos(turn), scale * math.sin(turn), -1 if mirror else 1
+        x, y = centre
+        right, down = flip * (cos * x - sin * y), sin * x + cos * y
+        offset = (size[0] - 1) / 2 - right, (size[1] - 1) / 2 - down
+        return cls(np.array([[flip * cos, flip * -sin, offset[0]], [sin, cos, offset[1]]], float), size)
 
     @classmethod
     def fit(cls, frame_size: tuple[int, int], size: tuple[int, int]) -> View:
@@ -48,10 +48,11 @@ class View:
         scale = min(size[0] / frame_size[0], size[1] / frame_size[1])
         return cls.crop(((frame_size[0] - 1) / 2, (frame_size[1] - 1) / 2), size, scale)
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """View pixels per frame pixel (the square root of the area's change)."""
-        return math.sqrt(abs(float(np.linalg.det(self.matrix[:, :2]))))
+        (a, b, _), (c, d, _) = self.matrix.tolist()
+        return math.sqrt(abs(a * d - b * c))
 
     def apply(self, points: np.ndarray) -> np.ndarray:
         """Frame points (..., 2) as view points (..., 2); NaN stays NaN."""
@@ -59,54 +60,75 @@ class View:
 
     def inverse(self, points: np.ndarray) -> np.ndarray:
         """View points (..., 2) as frame points (..., 2)."""
-        return (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+        return (points - self.matrix[:, 2]) @ self._inverted.T
+
+    @cached_property
+    def _inverted(self) -> np.ndarray:
+        """The inverse of the matrix's linear part, (2, 2). By hand: numpy's takes as long as warping a hundred rows."""
+        (a, b, _), (c, d, _) = self.matrix.tolist()
+        area = a * d - b * c
+        return np.array([[d / area, -b / area], [-c / area, a / area]])
 
     def after(self, first: View) -> View:
         """The view of this view's window inside `first`'s picture: frame → first → self."""
-        linear = self.matrix[:, :2] @ first.matrix[:, :2]
-        offset = self.matrix[:, :2] @ first.matrix[:, 2] + self.matrix[:, 2]
-        return View(np.column_stack([linear, offset]), self.size)
+        matrix = self.matrix[:, :2] @ first.matrix
+        matrix[:, 2] += self.matrix[:, 2]
+        return View(matrix, self.size)
 
-    @property
+    @cached_property
     def halvings(self) -> int:
         """How often a frame can be halved before it has fewer pixels than the view shows of it."""
         return max(0, math.floor(math.log2(1 / self.scale))) if self.scale > 0 else 0
 
-    @property
+    @cached_property
     def box(self) -> tuple[int, int, int, int]:
         """(left, top, right, bottom) of the frame pixels that `warp` looks at, in whole blocks of 2**halvings.
 
         It may reach beyond the frame.
         """
-        right, bottom = self.size[0] - 1, self.size[1] - 1
-        corners = self.inverse(np.array([(0, 0), (right, 0), (0, bottom), (right, bottom)], float))
         block = 2**self.halvings
-        blocks = (corners + 0.5) / block - 0.5
-        # bilinear: each place between two pixels, and OpenCV rounds places to a 32nd of a pixel
-        first = np.floor(blocks.min(axis=0) - 1 / 16).astype(int) * block
-        end = (np.floor(blocks.max(axis=0) + 1 / 16).astype(int) + 2) * block
-        return int(first[0]), int(first[1]), int(end[0]), int(end[1])
+        sides = []
+        # from the middle, the corners of a turned rectangle lie this far to each side
+        for middle, (of_x, of_y) in zip(self.inverse((np.array(self.size) - 1) / 2).tolist(), self._inverted.tolist()):
+            reach = (abs(of_x) * (self.size[0] - 1) + abs(of_y) * (self.size[1] - 1)) / 2
+            # bilinear: each place between two pixels, and OpenCV rounds places to a 32nd of a pixel
+            first = math.floor((middle - reach + 0.5) / block - 0.5 - 1 / 16)
+            last = math.floor((middle + reach + 0.5) / block - 0.5 + 1 / 16) + 1
+            sides.append((first * block, (last + 1) * block))
+        (left, right), (top, bottom) = sides
+        return left, top, right, bottom
 
-    def within(self, left: int, top: int) -> View:
-        """The same view of a picture that begins at pixel (left, top) of the frame."""
-        return View(np.column_stack([self.matrix[:, :2], self.apply(np.array([left, top], float))]), self.size)
-
-    def warp(self, image: np.ndarray, border: int | tuple[int, int, int] = 0, halvings: int = 0) -> np.ndarray:
+    def warp(
+        self, image: np.ndarray, border: int | tuple[int, int, int] = 0, halvings: int = 0,
+        corner: tuple[int, int] = (0, 0),
+    ) -> np.ndarray:  # fmt: skip
         """The window's pixels: (H, W[, C]) uint8 in, (h, w[, C]) uint8 out, outside filled with `border`.
 
-        Shrinking by two or more halves the frame first, so that fine texture does not alias; `image` may be a frame
-        that was halved so many times already.
+        Shrinking by two or more halves the frame first, so that fine texture does not alias. `image` may be a frame
+        that was halved so many times already, or the part of it that begins at `corner`: a frame's pixel (x, y), at
+        the corner of a block of what is halved.
         """
         import cv2
 
-        matrix = self.matrix
-        if most := max(halvings, self.halvings):
-            image = halved(image, most - halvings)
-            # pixel centres: half = (frame + 0.5) / 2 - 0.5
-            linear = matrix[:, :2] * 2**most
-            matrix = np.column_stack([linear, matrix[:, 2] + linear @ np.full(2, 0.5 - 0.5 / 2**most)])
+        most, block = max(halvings, self.halvings), 2**halvings
+        left, right = _clipped(self.box[0], self.box[2], corner[0], block, image.shape[1])
+        top, bottom = _clipped(self.box[1], self.box[3], corner[1], block, image.shape[0])
+        image = halved(image[top:bottom, left:right], most - halvings)
+        middle = (2**most - 1) / 2  # of the first block, from its first pixel
+        matrix = self.matrix * 2**most
+        matrix[:, 2] = self.apply(np.array([corner[0] + left * block + middle, corner[1] + top * block + middle]))
         value = (border,) * 4 if isinstance(border, int) else border
-        return cv2.warpAffine(image, matrix, self.size, flags=cv2.INTER_LINEAR, borderValue=value)
+        coloured = image.ndim == 3 and image.shape[2] == 3
+        if coloured:  # OpenCV is two to three times as fast with four channels as with three
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+        seen = cv2.warpAffine(image, matrix, self.size, flags=cv2.INTER_LINEAR, borderValue=value)
+        return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB) if coloured else seen
+
+
+def _clipped(first: int, end: int, corner: int, block: int, length: int) -> tuple[int, int]:
+    """The pixels of a picture's side, `length` blocks from the frame's pixel `corner` on, that a box needs."""
+    first = min(max(0, (first - corner) // block), length - 1)  # one at least
+    return first, max(first + 1, min(length, (end - corner) // block))
 
 
 def halved(image: np.ndarray, times: int) -> np.ndarray:

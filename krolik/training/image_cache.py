@@ -103,7 +103,7 @@ class ImageCache:
                 self._kept.move_to_end(key)
         if kept is None:
             kept = self._loaded(key, wanted)
-        return view.within(*kept.corner).warp(kept.pixels, border, kept.shows.halvings)
+        return view.warp(kept.pixels, border, kept.shows.halvings, kept.corner)
 
     def _loaded(self, key: FrameKey, wanted: Part) -> _Kept:
         image = self._load(key)
