@@ -158,11 +158,14 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
     if pipeline == "whole" and data.animals > 1:
         raise InvalidSetting("several animals in a frame need the pipeline 'crop'", "--pipeline", "Leave it out.")
     input_size, reasons["input_size"] = choose_input_size(data, pipeline, settings.input_px)
+    if settings.batch_size == 1 and max(input_size) == MULTIPLE:  # at its smallest it is a single pixel: no variance
+        raise InvalidSetting(f"networks cannot learn from one picture of {MULTIPLE} px at a time", "--batch",
+                             "Try 8, or a larger --input.")  # fmt: skip
     scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size))
     rotation, reasons["augmentation.rotation_deg"] = choose_rotation(data)
     mirror, reasons["augmentation.mirror"] = choose_mirror(data)
     within, reasons["within_px"] = choose_within(data, scale)
-    precision, reasons["precision"] = choose_precision(machine)
+    precision, reasons["precision"] = choose_precision(machine.bf16_speedup)
     reasons["pretrained"] = (
         "none was found, or labels are many" if pretrained == "none" else "a trained body gains most from few labels"
     )
@@ -334,11 +337,11 @@ def choose_mirror(data: DataFingerprint) -> tuple[bool, str]:
     return False, "no left/right pairs: a mirrored animal might be an impossible one"
 
 
-def choose_precision(machine: MachineFingerprint) -> tuple[str, str]:
-    if machine.bf16_speedup == 0:
+def choose_precision(bf16_speedup: float) -> tuple[str, str]:
+    if bf16_speedup == 0:
         return "float32", "this processor has no bfloat16 of its own"
-    measured = f"bfloat16 was measured {machine.bf16_speedup:.2f} times as fast as float32 here"
-    return ("bfloat16" if machine.bf16_speedup > BF16_WORTH else "float32"), measured
+    measured = f"bfloat16 was measured {bf16_speedup:.2f} times as fast as float32 here"
+    return ("bfloat16" if bf16_speedup > BF16_WORTH else "float32"), measured
 
 
 def choose_workers(machine: MachineFingerprint) -> tuple[int, str]:

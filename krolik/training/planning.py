@@ -12,7 +12,7 @@ from krolik.networks.checkpoints import find, width_of
 from krolik.networks.spec import NetworkSpec
 from krolik.poses import State
 from krolik.training.fingerprint import measure_data
-from krolik.training.machine import core_count, measure_machine
+from krolik.training.machine import MachineFingerprint, core_count, measure_machine
 from krolik.training.origin import Origin
 from krolik.training.plan import LOCATOR, LOCATOR_SHARE, Plan, Settings, decide, worth_a_body
 from krolik.training.training_set import TrainingSet
@@ -36,25 +36,33 @@ def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None =
         plan = replace(plan, reasons={**plan.reasons, "pretrained": f"goes on from the model {origin.name}"})
         if plan.pipeline == "crop" and origin.spec(LOCATOR) is not None and "locator_share" not in settings.overrides:
             plan = replace(plan, locator_share=LOCATOR_SHARE)  # it knows the animal already
-        return _measured(plan, data, settings), {"data": fingerprint.to_json(), "machine": machine.to_json()}
+        plan = _measured(plan, machine, data, settings)
+        return plan, {"data": fingerprint.to_json(), "machine": machine.to_json()}
     checkpoint = find_checkpoint(settings)
     if checkpoint is not None and not worth_a_body(fingerprint, settings):
         checkpoint = None
     if checkpoint is not None and settings.width is None and (width := width_of(checkpoint)):
         settings = replace(settings, width=width)
     plan = decide(fingerprint, machine, settings, str(checkpoint) if checkpoint else "none")
-    return _measured(plan, data, settings), {"data": fingerprint.to_json(), "machine": machine.to_json()}
+    plan = _measured(plan, machine, data, settings)
+    return plan, {"data": fingerprint.to_json(), "machine": machine.to_json()}
 
 
-def _measured(plan: Plan, data: TrainingSet, settings: Settings) -> Plan:
+def _measured(plan: Plan, machine: MachineFingerprint, data: TrainingSet, settings: Settings) -> Plan:
     """The plan with what only a trial can tell. Raises InvalidSetting for devices that are not there."""
     check_devices(plan)
-    if plan.device != "cuda" or settings.batch_size is not None:
+    if plan.device != "cuda":
         return plan
-    from krolik.training.batch_size import measured_batch_size
+    from krolik.training.gpu_steps import measured_batch_size, measured_precision
 
-    size, reason = measured_batch_size(plan, pose_spec(len(data.skeleton), plan, plan.pretrained != "none"))
-    return replace(plan, batch_size=size, reasons={**plan.reasons, "batch_size": reason})
+    spec = pose_spec(len(data.skeleton), plan, plan.pretrained != "none")
+    if "precision" not in settings.overrides and machine.bf16_speedup:
+        precision, reason = measured_precision(plan, spec)
+        plan = replace(plan, precision=precision, reasons={**plan.reasons, "precision": reason})
+    if settings.batch_size is None:
+        size, reason = measured_batch_size(plan, spec)
+        plan = replace(plan, batch_size=size, reasons={**plan.reasons, "batch_size": reason})
+    return plan
 
 
 def _as_origin(settings: Settings, origin: Origin) -> Settings:

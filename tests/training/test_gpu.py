@@ -12,9 +12,9 @@ import torch
 
 from krolik.engines import native
 from krolik.training import recording
-from krolik.training.batch_size import SIZES
 from krolik.training.batches import plain_batches, whole_frame_items
 from krolik.training.budget import Budget
+from krolik.training.gpu_steps import SIZES
 from krolik.training.image_cache import ImageCache
 from krolik.training.plan import Settings
 from krolik.training.planning import plan_training
@@ -53,6 +53,7 @@ def test_a_large_network_trains_in_a_small_memory(cap, gibibytes):
 
 @pytest.mark.parametrize("pipeline", ["whole", "crop"])
 def test_recorded_steps_are_those_that_are_computed_one_by_one(monkeypatch, pipeline):
+    train(1, pipeline)  # what the plan measures with steps of its own is measured once
     replayed, real = [], torch.cuda.CUDAGraph.replay
     monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", lambda graph: (replayed.append(1), real(graph))[1])
     recorded = train(24, pipeline)
@@ -77,13 +78,17 @@ def test_a_recording_that_does_not_fit_into_memory_is_none(monkeypatch):
     assert model.stages["pose"].fitted.parts == 1 and native.joined_weights(model) == wanted
 
 
-def test_the_batch_is_measured_and_remembered(monkeypatch, tmp_path):
+def test_batch_and_precision_are_measured_and_remembered(monkeypatch, tmp_path):
     monkeypatch.setenv("KROLIK_CACHE", str(tmp_path))
     settings = Settings(budget=Budget(steps=4), pipeline="whole", input_px=128)
     first, again = (plan_training(DATA, settings)[0] for _ in range(2))
     assert first.batch_size == again.batch_size in SIZES and "measured" in first.reasons["batch_size"]
-    assert any(key.startswith("batch ") for key in json.loads((tmp_path / "machine.json").read_text()))
-    assert plan_training(DATA, replace(settings, batch_size=4))[0].batch_size == 4
+    assert first.precision == again.precision and "measured" in first.reasons["precision"]
+    known = json.loads((tmp_path / "machine.json").read_text())
+    assert all(any(key.startswith(what) for key in known) for what in ("batch ", "bfloat16 "))
+    set_by_hand = replace(settings, batch_size=4, overrides={"precision": "bfloat16"})
+    plan = plan_training(DATA, set_by_hand)[0]
+    assert plan.batch_size == 4 and plan.precision == "bfloat16"
 
 
 def test_the_model_of_a_gpu_says_the_same_on_a_processor():

@@ -97,7 +97,7 @@ def test_the_translation_has_the_same_values(english, russian):
 def test_what_is_said_elsewhere_is_said_there():
     files = (
         "training/planning.py",
-        "training/batch_size.py",
+        "training/gpu_steps.py",
         "training/pace.py",
         "actions/folding.py",
         "actions/training.py",
