@@ -16,7 +16,7 @@ from krolik.actions.placing import embedded_images, is_there, placed
 from krolik.actions.reporter import Reporter
 from krolik.errors import Cancelled, InvalidFile, InvalidLabels, KrolikError, NotFound
 from krolik.formats import read
-from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, shortened
+from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, shortened, unreadable
 from krolik.formats.tables import STATE_NAMES
 from krolik.poses import FrameKey, Instance, LabeledFrame, Predictions, State
 from krolik.project import ProjectFile, history, labels, predictions, runs, selection, videos
@@ -129,7 +129,8 @@ def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Repor
         bounds = Bounds(bones)
         labels.store_pixels(file, bounds.watch(pixels))
         keyed = [f for f in map(bounds.within, keyed) if f is not None]
-        imported = replace(imported, notes=imported.notes + bounds.notes())
+        unread = tuple(path for path in imported.further if str(path) not in records)
+        imported = replace(imported, notes=imported.notes + bounds.notes() + unreadable(unread))
         # the edits of frames refer to the new skeleton, so that is set first
         frame_edits = [labels.set_frame(file, frame, bones) for frame in keyed]
         marks = selection.mark(file, [_key(k, records) for k in imported.selected], "import")
@@ -242,7 +243,10 @@ def merged_skeleton(own: Skeleton, new: Skeleton, empty: bool, fresh: int) -> tu
 def _records(
     file: ProjectFile, imported: Imported, source: Path, reporter: Reporter
 ) -> tuple[dict[str, tuple[VideoRecord, Video]], list[Edit]]:
-    """For each imported video its record (an own one where the project has it) and the video, opened."""
+    """For each imported video its record (an own one where the project has it) and the video, opened.
+
+    Those that only come along are left out where they cannot be read.
+    """
     found: dict[str, tuple[VideoRecord, Video]] = {}
     edits, new = [], []
     further = [ImportedVideo(str(path), path) for path in imported.further]  # called by its path: names may be doubled
@@ -260,7 +264,12 @@ def _records(
                 )
             images = wanted.images is not None or wanted.path.is_dir()
             part = (number, len(every))
-            video = ImageSequence(wanted.path, wanted.images) if images else opened(wanted.path, part, reporter)
+            try:
+                video = ImageSequence(wanted.path, wanted.images) if images else opened(wanted.path, part, reporter)
+            except InvalidFile:
+                if wanted.path in imported.further:
+                    continue  # nothing that is imported is of it
+                raise
             names = video.names if isinstance(video, ImageSequence) else None
             record = videos.describe(file, video, names)
             new.append(wanted.name)

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from krolik.errors import InvalidFile, KrolikError, NotFound
-from krolik.formats.imported import Imported, ImportedVideo, Wishes, decode_text, shortened
+from krolik.formats.imported import Imported, ImportedVideo, Wishes, decode_text, shortened, unreadable
 from krolik.formats.pandas_hdf5 import FrameTable, read_frame_table
 from krolik.formats.probe import ensure_readable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
@@ -153,7 +153,8 @@ def _videos_of(config: dict, path: Path, notes: list[str]) -> tuple[Path, ...]:
     writes its annotated videos there as well.
     """
     sets = config.get("video_sets")
-    found, gone, broken = [], [], []
+    found, gone = [], []
+    broken: list[Path] = []
     for written in map(str, sets) if isinstance(sets, dict) else ():
         name = PurePosixPath(written.replace("\\", "/")).name
         if not PurePosixPath(name).suffix:
@@ -166,11 +167,10 @@ def _videos_of(config: dict, path: Path, notes: list[str]) -> tuple[Path, ...]:
             check_video(place)
             found.append(place)
         except KrolikError:
-            broken.append(name)
+            broken.append(place)
     if gone:
         notes.append(f"{len(gone)} video(s) of the project are not where it says: {shortened(gone)}")
-    if broken:
-        notes.append(f"{len(broken)} video(s) of the project cannot be read: {shortened(broken)}")
+    notes += unreadable(broken)
     return tuple(dict.fromkeys(found))
 
 

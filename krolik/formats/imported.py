@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,3 +112,10 @@ def _looks_cyrillic(data: bytes) -> bool:
 def shortened(items: list[str], most: int = 5) -> str:
     """The first few of a list and how many more there are, for a note in any language."""
     return ", ".join(items[:most]) + (f", … (+{len(items) - most})" if len(items) > most else "")
+
+
+def unreadable(paths: Sequence[Path]) -> tuple[str, ...]:
+    """What is said of videos that would have come along."""
+    names = [path.name for path in paths]
+    note = f"{len(names)} video(s) of the project cannot be read: {shortened(names)}"
+    return (note,) if names else ()

@@ -132,6 +132,22 @@ def test_the_videos_of_a_project_of_deeplabcut_come_along(labelled, rabbit, tmp_
         assert again.replaced == 15 and len(project.info().videos) == 3
 
 
+def test_a_video_without_frames_that_would_come_along_stays_behind(labelled, tmp_path):
+    """Its beginning is sound, so that this shows when it is read."""
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        project.export(tmp_path / "theirs", to="deeplabcut")
+    broken = tmp_path / "theirs" / "videos" / "second.mkv"
+    write_clip(broken, VARIANTS["mkv"], 9)
+    broken.write_bytes(broken.read_bytes()[:700])
+    config = tmp_path / "theirs" / "config.yaml"
+    config.write_text(config.read_text("utf-8").replace("video_sets:", "video_sets:\n  second.mkv: {}"), "utf-8")
+    with krolik.new(tmp_path / "p.krolik") as project:
+        report = project.import_labels(tmp_path / "theirs")
+        assert report.frames == 15 and report.videos == ["rabbit", "rabbit.mp4"] and len(project.info().videos) == 2
+        assert "1 video(s) of the project cannot be read: second.mkv" in report.notes
+
+
 def test_frames_that_wait_come_along(rabbit, tmp_path):
     shutil.copy(rabbit[0], tmp_path / "rabbit.mp4")
     with krolik.new(tmp_path / "p.krolik") as project:
