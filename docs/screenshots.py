@@ -93,7 +93,6 @@ class Tour:
         page.locator("button.big").wait_for()
         self.shoot("train-empty")
         page.locator("details summary").first.click()
-        page.locator("details button").first.click()
         page.locator("[data-role=plan]").wait_for()
         self.shoot("train-plan")
         page.locator("details summary").first.click()

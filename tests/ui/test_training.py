@@ -31,7 +31,6 @@ def test_the_plan_can_be_changed_and_what_makes_no_sense_taken_back(ui, small_mo
     planned = ui.label(tmp_path / "p.krolik")
     place(ui, "train")
     ui.page.get_by_text(text("train.more")).click()
-    ui.page.get_by_role("button", name=text("train.plan")).click()
     ui.page.locator("[data-role=plan] table").wait_for()
     stays_while_another_is_made(ui, planned)
     what_can_be_no_value_is_not_taken(ui, planned)
@@ -50,7 +49,6 @@ def stays_while_another_is_made(ui, planned: str) -> None:
     place(ui, "label")
     place(ui, "train")
     ui.page.get_by_text(text("train.more")).click()
-    ui.page.get_by_role("button", name=text("train.plan")).click()
     row.wait_for()  # it is still wished for
 
 
