@@ -6,6 +6,10 @@
 openfield, split every:5; the tail base keeps its label in `keep` evenly taken training frames (0: in all of them, for
 comparison) and is unknown in the others; test frames keep theirs. `found`: the part of the test frames where the tail
 base is predicted within 20 px. Rows that are in the JSON file already are not measured again.
+
+    python benchmarks/rare_keypoint.py DATA --keep 5 --write FOLDER
+
+writes the same labels as a project of DeepLabCut instead, for the scripts in peers/.
 """
 
 from __future__ import annotations
@@ -61,6 +65,14 @@ def measure(data: Path, keep: int, budget: str, seed: int, overrides: list[str])
             "n": each[RARE].n}  # fmt: skip
 
 
+def write(data: Path, every: list[int], folder: Path) -> None:
+    """A project of DeepLabCut, with its HDF5 files, for each number of labels: FOLDER/5 and so on."""
+    for keep in every:
+        with tempfile.TemporaryDirectory() as place, krolik.new(Path(place) / "b.krolik") as project:
+            project.import_labels(thinned(data / "openfield", Path(place), keep))
+            project.export(folder / str(keep), to="deeplabcut", what="labels")
+
+
 def main() -> None:
     prepare()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -69,8 +81,13 @@ def main() -> None:
     parser.add_argument("--budget", default="2m")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--set", nargs="*", default=[], dest="overrides")
-    parser.add_argument("--json", type=Path, required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--json", type=Path)
+    where.add_argument("--write", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
+    if arguments.write is not None:
+        write(arguments.data, arguments.keep, arguments.write)
+        return
     rows = json.loads(arguments.json.read_text()) if arguments.json.is_file() else []
     done = {(r["keep"], r["budget"], r["seed"], r["overrides"], r["cores"]) for r in rows}
     for seed in arguments.seeds:

@@ -26,6 +26,7 @@ from deeplabcut.pose_estimation_pytorch.apis import training as dlc_training
 from deeplabcut.pose_estimation_pytorch.apis.utils import get_pose_inference_runner
 from deeplabcut.pose_estimation_pytorch.models import PoseModel
 from deeplabcut.pose_estimation_pytorch.runners.train import PoseTrainingRunner
+from errors import summary
 from split import parts
 
 FOREVER = 100_000  # epochs
@@ -132,9 +133,7 @@ def measure(model_config: Path, snapshot: str, table: pd.DataFrame, tested: list
     truth = table.to_numpy(float)[tested].reshape(len(tested), -1, 2)
     errors = np.linalg.norm(poses[..., :2] - truth, axis=-1)
     names = list(dict.fromkeys(table.columns.get_level_values("bodyparts")))
-    found = errors[np.isfinite(errors)]
-    return {"mean_error_px": float(found.mean()), "median_error_px": float(np.median(found)), "n": len(found),
-            "keypoints": {n: float(np.nanmean(errors[:, k])) for k, n in enumerate(names)}}  # fmt: skip
+    return summary(errors, names)
 
 
 if __name__ == "__main__":

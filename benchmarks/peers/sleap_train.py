@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 import sleap_io as sio
 import torch
+from errors import summary
 from sleap_nn.train import train
 from split import parts
 
@@ -142,10 +143,7 @@ def row(folder: Path, mark: dict, test: Test, device: str) -> dict:
             xy = frame.instances[0].numpy()[[nodes.index(n) for n in test.keypoints]]
             place = test.numbers.index(frame.frame_idx)
             errors[place] = np.linalg.norm(xy - truth[place], axis=-1)
-    seen = errors[np.isfinite(errors)]
-    mean, median = (float(f(seen)) if len(seen) else None for f in (np.mean, np.median))
-    return {"minutes": mark["minutes"], "steps": mark["steps"], "mean_error_px": mean, "median_error_px": median,
-            "n": len(seen)}  # fmt: skip
+    return {"minutes": mark["minutes"], "steps": mark["steps"], **summary(errors, test.keypoints)}
 
 
 if __name__ == "__main__":
