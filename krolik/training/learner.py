@@ -31,7 +31,7 @@ class Learner:
         weights = plan.keypoint_weights if len(plan.keypoint_weights) == network.spec.keypoints else (1.0,)
         self._keypoint_weights = torch.tensor(weights, device=plan.device)
         self._pace = _dial(0.0, plan.device)
-        self._recorded = Recorded(self._learn) if plan.device == "cuda" and team.size == 1 else None
+        self._recorded = Recorded() if plan.device == "cuda" and team.size == 1 else None
 
     def step(self, batch: Batch, steps: int, factor: float) -> float:
         """The loss of one step of the optimizer, the one after `steps`, at `factor` times the learning rates.
@@ -56,7 +56,7 @@ class Learner:
     def _computed(self, batch: Batch) -> torch.Tensor:
         arrays = batch.images, batch.points, batch.states
         if self._recorded is not None and self.parts.count == 1:
-            return self._recorded(*arrays)
+            return self._recorded(self._learn, *arrays)
         return self._learn(*(torch.from_numpy(array) for array in arrays))
 
     def _learn(self, images: torch.Tensor, points: torch.Tensor, states: torch.Tensor) -> torch.Tensor:

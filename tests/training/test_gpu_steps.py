@@ -1,5 +1,7 @@
 """The batch of a GPU grows as long as its steps hardly do. (On a GPU itself: test_gpu.py.)"""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -61,6 +63,23 @@ def test_steps_and_pictures_are_those_of_a_training():
     assert 0 < steps[0][0] < steps[1][0] and all(whole for _, whole in steps)
     few, many = (gpu_steps._seconds_of_a_picture(replace(PLAN, input_size=(side, side))) for side in (64, 512))
     assert 0 < few < many
+
+
+def test_what_was_measured_leaves_no_memory_behind(monkeypatch):
+    """Without waiting for the collector: on a small GPU the next measurement needs it."""
+    left, real = [], Learner.__init__
+
+    def watched(self, *arguments):
+        real(self, *arguments)
+        left.append(weakref.ref(self))
+
+    monkeypatch.setattr(Learner, "__init__", watched)
+    gc.disable()
+    try:
+        gpu_steps._seconds_of_a_step(SPEC, replace(PLAN, batch_size=2))
+        assert [learner() for learner in left] == [None]
+    finally:
+        gc.enable()
 
 
 def test_a_batch_that_has_to_be_divided_is_too_large(monkeypatch):
