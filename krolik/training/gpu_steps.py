@@ -26,7 +26,8 @@ from krolik.views import View
 
 SIZES = (8, 16, 32)  # with 64, the fewer steps cost more than the further pictures gain (docs/benchmarks.md)
 WORTH = 1.4  # of two sizes the larger is taken if its steps take less than so many times as long
-FIRST, TIMES = PLAIN + 3, 10  # steps that are not counted: the first of them record; and those of which the fastest is
+FIRST = PLAIN + 1  # steps that do not count: the last of them is recorded
+TIMES, FEWEST, LONG_SECONDS = 10, 2, 1.0  # of so many the fastest counts; of fewer once they take long
 MANY = 1000  # steps, of which these would be the first
 
 
@@ -71,7 +72,7 @@ def _seconds_of_a_step(spec: NetworkSpec, plan: Plan) -> tuple[float, bool]:
     """
     with steady_arithmetic(plan.device):
         learner, batch, taken = Learner(build(spec), plan), _made_up(spec, plan), []
-        for _ in range(FIRST + TIMES):
+        while len(taken) < FIRST + TIMES and (len(taken) < FIRST + FEWEST or sum(taken) < LONG_SECONDS):
             started = time.perf_counter()
             learner.step(batch, MANY, 1.0)  # its loss is read, so it is over
             taken.append(time.perf_counter() - started)

@@ -65,6 +65,14 @@ def test_steps_and_pictures_are_those_of_a_training():
     assert 0 < few < many
 
 
+def test_slow_steps_are_not_taken_often(monkeypatch):
+    clock, taken = iter(range(10**6)), []
+    monkeypatch.setattr(gpu_steps.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(Learner, "step", lambda self, *_: taken.append(1))
+    assert gpu_steps._seconds_of_a_step(SPEC, PLAN) == (1.0, True)
+    assert len(taken) == gpu_steps.FIRST + gpu_steps.FEWEST
+
+
 def test_what_was_measured_leaves_no_memory_behind(monkeypatch):
     """Without waiting for the collector: on a small GPU the next measurement needs it."""
     left, real = [], Learner.__init__
