@@ -2,7 +2,7 @@
 
     python benchmarks/training.py DATA --json results.json [--sets openfield reaching flies13:100] [--budgets 1m 3m 5m]
                                   [--networks auto unet resnet18] [--pretrained none auto] [--seeds 0 1 2]
-                                  [--set FIELD=VALUE]
+                                  [--set FIELD=VALUE] [--input PX] [--batch N]
 
 DATA is a folder with the sets that `datasets.py` knows. Test frames are never trained on or chosen by; what the plan is
 chosen by is the error on the validation frames, which is shown beside. Errors are means over all labelled points, in
@@ -41,19 +41,21 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--set", nargs="*", default=[], dest="overrides", metavar="FIELD=VALUE")
     parser.add_argument("--input", type=int)
+    parser.add_argument("--batch", type=int)
     parser.add_argument("--json", type=Path, required=True)
     arguments = parser.parse_args()
     rows = json.loads(arguments.json.read_text()) if arguments.json.is_file() else []
     for job in jobs(arguments):
         if not any(all(row[k] == job[k] for k in (*KEYS, "seed")) for row in rows):
-            rows.append({**job, **measure(arguments.data, job, arguments.input)})
+            rows.append({**job, **measure(arguments.data, job, arguments.input, arguments.batch)})
             arguments.json.write_text(json.dumps(rows, indent=1))
             print({k: rows[-1][k] for k in (*KEYS, "seed", *SHOWN)}, flush=True)
     show(rows)
 
 
 def jobs(arguments: argparse.Namespace):
-    overrides = " ".join([*arguments.overrides, *([f"input={arguments.input}"] if arguments.input else [])])
+    own = {"input": arguments.input, "batch": arguments.batch}
+    overrides = " ".join([*arguments.overrides, *(f"{name}={value}" for name, value in own.items() if value)])
     for seed in arguments.seeds:
         for name in arguments.sets:
             for budget in arguments.budgets:
@@ -63,14 +65,14 @@ def jobs(arguments: argparse.Namespace):
                                "cores": core_count(), "overrides": overrides, "seed": seed}  # fmt: skip
 
 
-def measure(data: Path, job: dict, input_px: int | None) -> dict:
-    wishes = parsed_settings([w for w in job["overrides"].split() if not w.startswith("input=")])
+def measure(data: Path, job: dict, input_px: int | None, batch_size: int | None) -> dict:
+    wishes = parsed_settings([w for w in job["overrides"].split() if not w.startswith(("input=", "batch="))])
     with tempfile.TemporaryDirectory() as folder:
         opened, split = project(data, job["set"], Path(folder))
         with opened:
             started = time.monotonic()
             model = opened.train(split, job["network"], job["budget"], job["seed"], pretrained=job["pretrained"],
-                                 overrides=wishes, input_px=input_px)  # fmt: skip
+                                 overrides=wishes, input_px=input_px, batch_size=batch_size)  # fmt: skip
             wall = time.monotonic() - started
             evaluation = opened.evaluate()
     overall, statistics_ = evaluation.metrics.overall, model.document["statistics"]["stages"]["pose"]
