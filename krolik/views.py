@@ -110,13 +110,16 @@ class View:
         """
         import cv2
 
-        most, block = max(halvings, self.halvings), 2**halvings
-        left, right = _clipped(self.box[0], self.box[2], corner[0], block, image.shape[1])
-        top, bottom = _clipped(self.box[1], self.box[3], corner[1], block, image.shape[0])
-        image = halved(image[top:bottom, left:right], most - halvings)
+        most = max(halvings, self.halvings)
+        columns = _needed(self.box[0], self.box[2], corner[0], halvings, most, image.shape[1])
+        rows = _needed(self.box[1], self.box[3], corner[1], halvings, most, image.shape[0])
+        if not columns or not rows:
+            return np.full((self.size[1], self.size[0], *image.shape[2:]), border, np.uint8)
+        left, top = corner[0] + columns.start * 2**halvings, corner[1] + rows.start * 2**halvings
+        image = halved(image[rows.start : rows.stop, columns.start : columns.stop], most - halvings)
         middle = (2**most - 1) / 2  # of the first block, from its first pixel
         matrix = self.matrix * 2**most
-        matrix[:, 2] = self.apply(np.array([corner[0] + left * block + middle, corner[1] + top * block + middle]))
+        matrix[:, 2] = self.apply(np.array([left + middle, top + middle]))
         value = (border,) * 4 if isinstance(border, int) else border
         coloured = image.ndim == 3 and image.shape[2] == 3
         if coloured:  # OpenCV is two to three times as fast with four channels as with three
@@ -125,10 +128,16 @@ class View:
         return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB) if coloured else seen
 
 
-def _clipped(first: int, end: int, corner: int, block: int, length: int) -> tuple[int, int]:
-    """The pixels of a picture's side, `length` blocks from the frame's pixel `corner` on, that a box needs."""
-    first = min(max(0, (first - corner) // block), length - 1)  # one at least
-    return first, max(first + 1, min(length, (end - corner) // block))
+def _needed(first: int, end: int, corner: int, halvings: int, most: int, length: int) -> range:
+    """Of a picture's side, `length` pixels from the frame's pixel `corner` on, those that a box needs.
+
+    Each was halved so often and will be `most` times: what is left over for no whole block is left out.
+    """
+    start, stop = max(0, (first - corner) >> halvings), min(length, -((corner - end) >> halvings))
+    left_over = (stop - start) % 2 ** (most - halvings)
+    if left_over < stop - start or start:  # of a side without a whole block, `halved` makes one
+        stop -= left_over
+    return range(start, stop)
 
 
 def halved(image: np.ndarray, times: int) -> np.ndarray:

@@ -76,6 +76,9 @@ class Settings:
         for option, value, good, fix in checks:
             if not good:
                 raise InvalidSetting(f"{value} makes no sense here", option, fix)
+        if self.batch_size == 1 and self.input_px == MULTIPLE:  # at its smallest it is a single pixel: no variance
+            raise InvalidSetting(f"networks cannot learn from one picture of {MULTIPLE} px at a time", "--batch",
+                                 "Try 8, or a larger --input.")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -158,9 +161,6 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
     if pipeline == "whole" and data.animals > 1:
         raise InvalidSetting("several animals in a frame need the pipeline 'crop'", "--pipeline", "Leave it out.")
     input_size, reasons["input_size"] = choose_input_size(data, pipeline, settings.input_px)
-    if settings.batch_size == 1 and max(input_size) == MULTIPLE:  # at its smallest it is a single pixel: no variance
-        raise InvalidSetting(f"networks cannot learn from one picture of {MULTIPLE} px at a time", "--batch",
-                             "Try 8, or a larger --input.")  # fmt: skip
     scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size))
     rotation, reasons["augmentation.rotation_deg"] = choose_rotation(data)
     mirror, reasons["augmentation.mirror"] = choose_mirror(data)

@@ -86,7 +86,7 @@ def test_nonsense_is_refused():
     with pytest.raises(InvalidSetting, match="not a multiple of 64"):
         decide(MOUSE, MACHINE, Settings(input_px=100))
     with pytest.raises(InvalidSetting, match="one picture of 64 px at a time"):
-        decide(MOUSE, MACHINE, Settings(input_px=64, batch_size=1))
+        Settings(input_px=64, batch_size=1)
     with pytest.raises(InvalidSetting, match="several animals"):
         decide(replace(MOUSE, animals=2), MACHINE, Settings(pipeline="whole"))
     with pytest.raises(InvalidSetting, match="no network is named"):
