@@ -32,10 +32,20 @@ def test_the_plan_can_be_changed_and_what_makes_no_sense_taken_back(ui, small_mo
     place(ui, "train")
     ui.page.get_by_text(text("train.more")).click()
     ui.page.locator("[data-role=plan] table").wait_for()
+    another_base_makes_another(ui, planned)
     stays_while_another_is_made(ui, planned)
     what_can_be_no_value_is_not_taken(ui, planned)
     what_the_server_refuses_can_be_mended(ui, planned)
     the_commands_wish_the_same(ui)
+
+
+def another_base_makes_another(ui, planned: str) -> None:
+    """At once, and of what is chosen then."""
+    for base in ("none", "auto"):
+        before = last_plan(ui, planned)["id"]
+        ui.page.get_by_label(text("train.from")).select_option(base)
+        job = last_plan(ui, planned)
+        assert job["id"] > before and job["document"].get("pretrained") == (base if base == "none" else None)
 
 
 def stays_while_another_is_made(ui, planned: str) -> None:
