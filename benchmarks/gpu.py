@@ -65,7 +65,7 @@ def pictures_per_second(side: int, workers: int) -> float:
     states = np.full((1, KEYPOINTS), State.VISIBLE, np.int8)
     item = Item(FrameKey("v", 0), View.crop((320.0, 240.0), (side, side), 1.0), points, states)
     images = ImageCache(lambda key: image)
-    stream = Batches([item], images, AugmentationRanges(), np.arange(KEYPOINTS), 8, 0).stream(0, workers)
+    stream = Batches([item] * 64, images, AugmentationRanges(), np.arange(KEYPOINTS), 8, 0).stream(0, workers)
     for _ in range(10):
         next(stream)
     started = time.perf_counter()

@@ -60,15 +60,21 @@ class View:
 
     def inverse(self, points: np.ndarray) -> np.ndarray:
         """View points (..., 2) as frame points (..., 2)."""
-        return (points - self.matrix[:, 2]) @ self._inverted.T
+        return (points - self.matrix[:, 2]) @ np.array(self._inverted).T
 
     @cached_property
-    def _inverted(self) -> np.ndarray:
-        """The inverse of the matrix's linear part, (2, 2)."""
-        # by hand, four times as fast as numpy's: threads that prepare pictures wait for each other's Python
+    def mirrors(self) -> bool:
+        """Whether left and right change places."""
+        (a, b, _), (c, d, _) = self.matrix.tolist()
+        return a * d < b * c
+
+    @cached_property
+    def _inverted(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The inverse of the matrix's linear part, its rows."""
+        # plain numbers, here as below: for so few, numpy takes many times as long, and threads wait for each other
         (a, b, _), (c, d, _) = self.matrix.tolist()
         area = a * d - b * c
-        return np.array([[d / area, -b / area], [-c / area, a / area]])
+        return (d / area, -b / area), (-c / area, a / area)
 
     def after(self, first: View) -> View:
         """The view of this view's window inside `first`'s picture: frame → first → self."""
@@ -87,11 +93,13 @@ class View:
 
         It may reach beyond the frame.
         """
-        block = 2**self.halvings
-        sides = []
-        # from the middle, the corners of a turned rectangle lie this far to each side
-        for middle, (of_x, of_y) in zip(self.inverse((np.array(self.size) - 1) / 2).tolist(), self._inverted.tolist()):
-            reach = (abs(of_x) * (self.size[0] - 1) + abs(of_y) * (self.size[1] - 1)) / 2
+        block, sides = 2**self.halvings, []
+        half_width, half_height = (self.size[0] - 1) / 2, (self.size[1] - 1) / 2
+        (_, _, x), (_, _, y) = self.matrix.tolist()
+        for of_x, of_y in self._inverted:
+            middle = of_x * (half_width - x) + of_y * (half_height - y)
+            # from the middle, the corners of a turned rectangle lie this far to each side
+            reach = abs(of_x) * half_width + abs(of_y) * half_height
             # bilinear: each place between two pixels, and OpenCV rounds places to a 32nd of a pixel
             first = math.floor((middle - reach + 0.5) / block - 0.5 - 1 / 16)
             last = math.floor((middle + reach + 0.5) / block - 0.5 + 1 / 16) + 1
@@ -119,14 +127,20 @@ class View:
         left, top = corner[0] + columns.start * 2**halvings, corner[1] + rows.start * 2**halvings
         image = halved(image[rows.start : rows.stop, columns.start : columns.stop], most - halvings)
         middle = (2**most - 1) / 2  # of the first block, from its first pixel
-        matrix = self.matrix * 2**most
-        matrix[:, 2] = self.apply(np.array([left + middle, top + middle]))
+        matrix = self._from(left + middle, top + middle, 2**most)
         value = (border,) * 4 if isinstance(border, int) else border
         coloured = image.ndim == 3 and image.shape[2] == 3
         if coloured:  # OpenCV is two to three times as fast with four channels as with three
             image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
         seen = cv2.warpAffine(image, matrix, self.size, flags=cv2.INTER_LINEAR, borderValue=value)
         return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB) if coloured else seen
+
+    def _from(self, left: float, top: float, block: int) -> np.ndarray:
+        """The matrix for pixels as large as a block of the frame's, the first one's middle at (left, top)."""
+        (a, b, x), (c, d, y) = self.matrix.tolist()
+        return np.array(
+            [[a * block, b * block, a * left + b * top + x], [c * block, d * block, c * left + d * top + y]]
+        )
 
 
 def _needed(first: int, end: int, corner: int, halvings: int, most: int, length: int) -> range:

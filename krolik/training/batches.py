@@ -13,12 +13,13 @@ from functools import lru_cache
 import numpy as np
 
 from krolik.poses import FrameKey, State
-from krolik.training.augmentation import AugmentationRanges, random_light, random_view, reach
+from krolik.training.augmentation import AugmentationRanges, random_lights, random_views, reach, relit
 from krolik.training.image_cache import ImageCache
 from krolik.training.training_set import Sample
 from krolik.views import View
 
 AHEAD = 3
+BRIGHT_BORDER = 0.3  # of the pictures have something else than black beyond their frame's edges
 COMMON = 0.3  # a keypoint that is labelled in this part of the frames is not rare
 
 
@@ -112,29 +113,34 @@ class Batches:
         self.items, self.images, self.ranges, self.mirrored = items, images, ranges, mirrored
         self.batch_size, self.seed = batch_size, seed
         expect(items, images, ranges)
-        self._animals = max(len(item.points) for item in items)
+        self._points, self._states = padded(items)
         self._order = lru_cache(maxsize=4)(self._shuffled)  # the threads that prepare are at most an epoch or two apart
 
     def batch(self, step: int) -> Batch:
         first = step * self.batch_size
-        chosen = [self._item(position) for position in range(first, first + self.batch_size)]
+        chosen = [self._place(position) for position in range(first, first + self.batch_size)]
         rng = np.random.default_rng((self.seed, 1, step))
-        return collate([self._augmented(item, rng) for item in chosen], self._animals)
+        views = random_views([self.items[place].view for place in chosen], self.ranges, rng)
+        images = self._images(chosen, views, rng)
+        points, states = self._points[chosen], self._states[chosen]
+        flipped = [self.items[place].view.mirrors != view.mirrors for place, view in zip(chosen, views)]
+        points[flipped], states[flipped] = points[flipped][:, :, self.mirrored], states[flipped][:, :, self.mirrored]
+        return Batch(images, seen(views, points), states, views)
 
-    def _item(self, position: int) -> Item:
+    def _place(self, position: int) -> int:
         """Every item once per epoch, each epoch in an order of its own."""
         epoch, place = divmod(position, len(self.items))
-        return self.items[int(self._order(epoch)[place])]
+        return int(self._order(epoch)[place])
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         return np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.items))
 
-    def _augmented(self, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, Item]:
-        view, mirror = random_view(item.view, self.ranges, rng)
-        border = int(rng.integers(0, 256)) if rng.random() < 0.3 else 0
-        pixels = random_light(self.images.warp(item.key, view, border), self.ranges, rng)
-        order = self.mirrored if mirror else slice(None)
-        return pixels, Item(item.key, view, item.points[:, order], item.states[:, order])
+    def _images(self, chosen: Sequence[int], views: Sequence[View], rng: np.random.Generator) -> np.ndarray:
+        borders = np.where(rng.random(len(views)) < BRIGHT_BORDER, rng.integers(0, 256, len(views)), 0).tolist()
+        lights = random_lights(len(views), self.ranges, rng)
+        keys = [self.items[place].key for place in chosen]
+        pictures = [self.images.warp(key, view, border) for key, view, border in zip(keys, views, borders)]
+        return np.stack([relit(picture, light, rng) for picture, light in zip(pictures, lights)])
 
     def stream(self, start: int, workers: int = 1, rank: int = 0, team: int = 1) -> Iterator[Batch]:
         """Batches from step `start` on; the next few are prepared in so many other threads while one is in use.
@@ -170,22 +176,30 @@ def plain_batches(items: Sequence[Item], images: ImageCache, batch_size: int) ->
     """Every item once, as it is: for validation."""
     for first in range(0, len(items), batch_size):
         group = items[first : first + batch_size]
-        yield collate([(images.warp(item.key, item.view), item) for item in group]), group
+        (points, states), views = padded(group), [item.view for item in group]
+        pixels = np.stack([images.warp(item.key, item.view) for item in group])
+        yield Batch(pixels, seen(views, points), states, views), group
 
 
-def collate(seen: Sequence[tuple[np.ndarray, Item]], animals: int = 1) -> Batch:
-    """Pictures and their points as one batch; frames with fewer animals are filled up, to `animals` at least."""
-    animals = max(1, animals, *(len(item.points) for _, item in seen))
-    keypoints = seen[0][1].states.shape[1]
-    points = np.full((len(seen), animals, keypoints, 2), np.nan, np.float32)
+def padded(items: Sequence[Item]) -> tuple[np.ndarray, np.ndarray]:
+    """points (I, N, K, 2) float32 in frame pixels, states (I, N, K) int8: all items, filled up to as many animals."""
+    animals = max(1, *(len(item.points) for item in items))
+    keypoints = items[0].states.shape[1]
+    points = np.full((len(items), animals, keypoints, 2), np.nan, np.float32)
     # a filled-up animal is absent, not unknown: the frame's other places are background all the same
-    states = np.full((len(seen), animals, keypoints), State.ABSENT, np.int8)
-    for i, (_, item) in enumerate(seen):
-        points[i, : len(item.points)] = item.view.apply(item.points)
+    states = np.full((len(items), animals, keypoints), State.ABSENT, np.int8)
+    for i, item in enumerate(items):
+        points[i, : len(item.points)] = item.points
         states[i, : len(item.states)] = item.states
         if not len(item.states):
             continue
         # unless every labelled animal leaves the keypoint unknown
         unknown = (item.states == State.UNKNOWN).any(axis=0)
         states[i, len(item.states) :, unknown] = State.UNKNOWN
-    return Batch(np.stack([pixels for pixels, _ in seen]), points, states, [item.view for _, item in seen])
+    return points, states
+
+
+def seen(views: Sequence[View], points: np.ndarray) -> np.ndarray:
+    """Frame points (B, N, K, 2) as points of one view each, float32."""
+    matrices = np.stack([view.matrix for view in views])[:, None]
+    return (points @ matrices[..., :2].swapaxes(-1, -2) + matrices[..., None, :, 2]).astype(np.float32)

@@ -29,6 +29,7 @@ WORTH = 1.4  # of two sizes the larger is taken if its steps take less than so m
 FIRST = PLAIN + 1  # steps that do not count: the last of them is recorded
 TIMES, FEWEST, LONG_SECONDS = 10, 2, 1.0  # of so many the fastest counts; of fewer once they take long
 MANY = 1000  # steps, of which these would be the first
+FRAMES = 64  # in an epoch: its order, too, takes time to be made
 
 
 def measured_batch_size(plan: Plan, spec: NetworkSpec) -> tuple[int, str]:
@@ -96,7 +97,8 @@ def _seconds_of_a_picture(plan: Plan) -> float:
     frame = np.random.default_rng(0).integers(0, 256, (2 * height, 2 * width, 3), np.uint8)
     view = View.crop((width, height), plan.input_size)
     item = Item(FrameKey("", 0), view, np.zeros((1, 1, 2), np.float32), np.full((1, 1), State.VISIBLE, np.int8))
-    batches = Batches([item], ImageCache(lambda _: frame), plan.augmentation, np.zeros(1, int), SIZES[0], 0)
+    images = ImageCache(lambda _: frame)
+    batches = Batches([item] * FRAMES, images, plan.augmentation, np.zeros(1, int), SIZES[0], 0)
     stream = batches.stream(0, plan.workers)
     for _ in range(TIMES):
         next(stream)

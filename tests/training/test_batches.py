@@ -6,10 +6,12 @@ from krolik.poses import FrameKey, State
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import (
     Batches,
-    collate,
+    Item,
     crop_items,
     located_points,
     locator_items,
+    padded,
+    plain_batches,
     whole_frame_items,
 )
 from krolik.training.image_cache import ImageCache
@@ -71,7 +73,7 @@ def test_seeded_and_independent_of_history(rng):
 def test_every_item_once_per_epoch(rng):
     made = batches([sample(i, rng) for i in range(7)])
     for epoch in range(3):
-        assert {made._item(position).key.index for position in range(7 * epoch, 7 * epoch + 7)} == set(range(7))
+        assert {made._place(position) for position in range(7 * epoch, 7 * epoch + 7)} == set(range(7))
 
 
 def test_items(rng):
@@ -86,13 +88,18 @@ def test_items(rng):
 
 def test_padding_is_absent_unless_unknown():
     view = View.fit(SIZE, (64, 64))
-    from krolik.training.batches import Item
-
     full = Item(FrameKey("v", 0), view, np.ones((2, 2, 2), np.float32), np.array([[3, 0], [3, 3]], np.int8))
     empty = Item(FrameKey("v", 1), view, np.zeros((0, 2, 2), np.float32), np.zeros((0, 2), np.int8))
     half = Item(FrameKey("v", 2), view, np.ones((1, 2, 2), np.float32), np.array([[3, 0]], np.int8))
-    batch = collate([(np.zeros((64, 64, 3), np.uint8), item) for item in (full, empty, half)])
-    assert batch.states.tolist() == [[[3, 0], [3, 3]], [[1, 1], [1, 1]], [[3, 0], [1, 0]]]
+    wanted = [[[3, 0], [3, 3]], [[1, 1], [1, 1]], [[3, 0], [1, 0]]]
+    assert padded([full, empty, half])[1].tolist() == wanted
+    images = ImageCache(lambda _: np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+    batch, _ = next(plain_batches([full, empty, half], images, 3))
+    assert batch.states.tolist() == wanted
+    np.testing.assert_allclose(batch.points[0], view.apply(full.points), rtol=1e-6)
+    assert np.isnan(batch.points[1]).all() and np.isnan(batch.points[2, 1]).all()
+    made = Batches([full, empty, half], images, AugmentationRanges(), np.arange(2), 3, 0)
+    assert sorted(made.batch(5).states.tolist()) == sorted(wanted)
 
 
 def test_located_points_are_those_of_the_view_without_what_has_no_place(rng):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from krolik.poses import FrameKey
 from krolik.process import memory_bytes, peak_memory_bytes
 from krolik.training import image_cache
-from krolik.training.augmentation import AugmentationRanges, random_view, reach
+from krolik.training.augmentation import AugmentationRanges, random_views, reach
 from krolik.training.image_cache import CACHE_BYTES, ImageCache, Part, cache_bytes
 from krolik.views import View
 
@@ -63,7 +63,7 @@ def test_strayed_views_see_in_their_parts_what_they_see_in_the_frame(place, size
     store, rng = Store(233, 341, 3), np.random.default_rng(seed)
     cache, base = ImageCache(store), View.crop(place, size, scale, turn)
     cache.expect(KEY, reach(base, ranges))
-    for view in (base, *(random_view(base, ranges, rng)[0] for _ in range(6))):
+    for view in (base, *random_views([base] * 6, ranges, rng)):
         seen, wanted = cache.warp(KEY, view, 9), view.warp(store.image, 9)
         # OpenCV rounds places to a 32nd of a pixel: a different origin may round one in many the other way
         assert (seen != wanted).mean() < 0.01
