@@ -125,7 +125,7 @@ class Batches:
         points, states = self._points[chosen], self._states[chosen]
         flipped = [self.items[place].view.mirrors != view.mirrors for place, view in zip(chosen, views)]
         points[flipped], states[flipped] = points[flipped][:, :, self.mirrored], states[flipped][:, :, self.mirrored]
-        return Batch(images, seen(views, points), states, views)
+        return Batch(images, through(views, points), states, views)
 
     def _place(self, position: int) -> int:
         """Every item once per epoch, each epoch in an order of its own."""
@@ -178,7 +178,7 @@ def plain_batches(items: Sequence[Item], images: ImageCache, batch_size: int) ->
         group = items[first : first + batch_size]
         (points, states), views = padded(group), [item.view for item in group]
         pixels = np.stack([images.warp(item.key, item.view) for item in group])
-        yield Batch(pixels, seen(views, points), states, views), group
+        yield Batch(pixels, through(views, points), states, views), group
 
 
 def padded(items: Sequence[Item]) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +199,7 @@ def padded(items: Sequence[Item]) -> tuple[np.ndarray, np.ndarray]:
     return points, states
 
 
-def seen(views: Sequence[View], points: np.ndarray) -> np.ndarray:
+def through(views: Sequence[View], points: np.ndarray) -> np.ndarray:
     """Frame points (B, N, K, 2) as points of one view each, float32."""
     matrices = np.stack([view.matrix for view in views])[:, None]
     return (points @ matrices[..., :2].swapaxes(-1, -2) + matrices[..., None, :, 2]).astype(np.float32)
