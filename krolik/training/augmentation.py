@@ -28,6 +28,7 @@ class AugmentationRanges:
     noise: float = 12.0  # standard deviation at most, in grey levels
     noise_chance: float = 0.3
     blur_chance: float = 0.2
+    neighbour_chance: float = 0.0  # of another animal beside the one that is meant (see `training/neighbours.py`)
 
 
 @dataclass(frozen=True)

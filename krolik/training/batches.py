@@ -15,6 +15,7 @@ import numpy as np
 from krolik.poses import FrameKey, State
 from krolik.training.augmentation import AugmentationRanges, random_lights, random_views, reach, relit
 from krolik.training.image_cache import ImageCache
+from krolik.training.neighbours import FEWEST, laid_beside, located, random_neighbour
 from krolik.training.training_set import Sample
 from krolik.views import View
 
@@ -114,6 +115,9 @@ class Batches:
         self.batch_size, self.seed = batch_size, seed
         expect(items, images, ranges)
         self._points, self._states = padded(items)
+        # whose picture may be laid beside others': one animal each, large enough
+        lone = self._points.shape[1] == 1 and ranges.neighbour_chance > 0
+        self._donors = [i for i, own in enumerate(self._points[:, 0]) if lone and len(located(own)) >= FEWEST]
         self._order = lru_cache(maxsize=4)(self._shuffled)  # the threads that prepare are at most an epoch or two apart
 
     def batch(self, step: int) -> Batch:
@@ -121,11 +125,11 @@ class Batches:
         chosen = [self._place(position) for position in range(first, first + self.batch_size)]
         rng = np.random.default_rng((self.seed, 1, step))
         views = random_views([self.items[place].view for place in chosen], self.ranges, rng)
-        images = self._images(chosen, views, rng)
-        points, states = self._points[chosen], self._states[chosen]
+        points, states = through(views, self._points[chosen]), self._states[chosen]
+        images = self._images(chosen, views, points, rng)
         flipped = [self.items[place].view.mirrors != view.mirrors for place, view in zip(chosen, views)]
         points[flipped], states[flipped] = points[flipped][:, :, self.mirrored], states[flipped][:, :, self.mirrored]
-        return Batch(images, through(views, points), states, views)
+        return Batch(images, points, states, views)
 
     def _place(self, position: int) -> int:
         """Every item once per epoch, each epoch in an order of its own."""
@@ -135,12 +139,27 @@ class Batches:
     def _shuffled(self, epoch: int) -> np.ndarray:
         return np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.items))
 
-    def _images(self, chosen: Sequence[int], views: Sequence[View], rng: np.random.Generator) -> np.ndarray:
+    def _images(
+        self, chosen: Sequence[int], views: Sequence[View], points: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
         borders = np.where(rng.random(len(views)) < BRIGHT_BORDER, rng.integers(0, 256, len(views)), 0).tolist()
         lights = random_lights(len(views), self.ranges, rng)
         keys = [self.items[place].key for place in chosen]
         pictures = [self.images.warp(key, view, border) for key, view, border in zip(keys, views, borders)]
+        if self._donors:
+            alone = rng.random(len(views)) >= self.ranges.neighbour_chance
+            pictures = [p if one else self._accompanied(p, own[0], border, rng)
+                        for p, own, border, one in zip(pictures, points, borders, alone)]  # fmt: skip
         return np.stack([relit(picture, light, rng) for picture, light in zip(pictures, lights)])
+
+    def _accompanied(self, picture: np.ndarray, own: np.ndarray, border: int, rng: np.random.Generator) -> np.ndarray:
+        """The picture with another animal beside the one whose points (K, 2) are `own`, if those have an outline."""
+        own, donor = located(own), self._donors[int(rng.integers(len(self._donors)))]
+        if len(own) < FEWEST:
+            return picture
+        item = self.items[donor]
+        neighbour = random_neighbour(own, item.view, located(self._points[donor, 0]), self.ranges, rng)
+        return laid_beside(picture, own, neighbour, self.images.warp(item.key, neighbour.view, border))
 
     def stream(self, start: int, workers: int = 1, rank: int = 0, team: int = 1) -> Iterator[Batch]:
         """Batches from step `start` on; the next few are prepared in so many other threads while one is in use.

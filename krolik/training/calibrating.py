@@ -67,7 +67,7 @@ def _halved(ranges: AugmentationRanges) -> AugmentationRanges:
     dark, light = (value**0.5 for value in ranges.gain)
     return replace(
         ranges, mirror=False, scale=(low, high), shift=ranges.shift / 2, gain=(dark, light), bias=ranges.bias / 2,
-        noise_chance=ranges.noise_chance / 2, blur_chance=ranges.blur_chance / 2,
+        noise_chance=ranges.noise_chance / 2, blur_chance=ranges.blur_chance / 2, neighbour_chance=0.0,
     )  # fmt: skip
 
 

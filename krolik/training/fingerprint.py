@@ -14,6 +14,7 @@ from krolik.training.training_set import Sample
 
 TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
 STEEP, TURNED_DEG, ONE_WAY_ROUND = 0.15, 240.0, 0.95  # or left and right tell, of an animal that was seen to turn
+MIDDLE = 0.05  # nobody films animals so well centred (openfield 0.41, reaching 0.24); whoever cuts them out does
 STRAY = 0.01  # of the headings may lie in what counts as a gap
 
 
@@ -36,11 +37,16 @@ class DataFingerprint:
     animals: int  # the most in one frame
     extent_px: float
     typical_extent_px: float
-    wandering: float  # spread of the animal's place (standard deviation), as a fraction of the frame's longer side
+    off_middle: float  # how far animals are from their frame's middle, 95th percentile, as a part of its longer side
     headings: Headings
     one_way_round: float  # part of the animals and pairs whose left and right lie as they mostly do; 0: nothing to tell
     pairs: int
     labelled: tuple[int, ...]  # per keypoint: frames with coordinates
+
+    @property
+    def cut_out(self) -> bool:
+        """Whether each picture was cut out around an animal, so that another one may be in it beside the one meant."""
+        return self.animals == 1 and self.off_middle <= MIDDLE
 
     @property
     def from_above(self) -> bool:
@@ -58,13 +64,14 @@ class DataFingerprint:
 
 def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerprint:
     """Needs at least one sample with one located point."""
-    boxes, places = [], []
+    boxes, off = [], []
     for sample in samples:
         for animal in range(len(sample.points)):
             box = sample.box(animal)
             if box is not None:
                 boxes.append(float(max(box[2:] - box[:2])))
-                places.append((box[:2] + box[2:]) / 2 / max(sample.frame_size))
+                middle = (np.array(sample.frame_size) - 1) / 2
+                off.append(float(np.abs((box[:2] + box[2:]) / 2 - middle).max() / max(sample.frame_size)))
     located = [(s.states >= State.OCCLUDED).any(axis=0) for s in samples]
     return DataFingerprint(
         frames=len(samples),
@@ -72,7 +79,7 @@ def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerpri
         animals=max(len(s.points) for s in samples),
         extent_px=float(np.percentile(boxes, 95)),
         typical_extent_px=float(np.median(boxes)),
-        wandering=float(np.std(places, axis=0).max()),
+        off_middle=float(np.percentile(off, 95)),
         headings=measure_headings(samples),
         one_way_round=float(np.mean([usual for _, usual in sides(samples, skeleton)] or [0.0])),
         pairs=len(skeleton.pairs),

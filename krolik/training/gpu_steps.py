@@ -96,9 +96,11 @@ def _seconds_of_a_picture(plan: Plan) -> float:
     width, height = plan.input_size
     frame = np.random.default_rng(0).integers(0, 256, (2 * height, 2 * width, 3), np.uint8)
     view = View.crop((width, height), plan.input_size)
-    item = Item(FrameKey("", 0), view, np.zeros((1, 1, 2), np.float32), np.full((1, 1), State.VISIBLE, np.int8))
+    # an animal half as large as the picture, which may be laid beside others
+    points = np.array([[[-0.25, 0], [0.25, 0], [0, 0.25]]], np.float32) * min(plan.input_size) + (width, height)
+    item = Item(FrameKey("", 0), view, points.astype(np.float32), np.full((1, 3), State.VISIBLE, np.int8))
     images = ImageCache(lambda _: frame)
-    batches = Batches([item] * FRAMES, images, plan.augmentation, np.zeros(1, int), SIZES[0], 0)
+    batches = Batches([item] * FRAMES, images, plan.augmentation, np.arange(3), SIZES[0], 0)
     stream = batches.stream(0, plan.workers)
     for _ in range(TIMES):
         next(stream)

@@ -34,6 +34,7 @@ LOCATOR_SHARE, LOCATOR_MOST = 0.15, 0.4  # of the budget
 LOCATOR_SECONDS, LOCATOR_STEPS = 8.0, 150  # what a locator needs to find the animal at all
 UPRIGHT_DEG = 25.0  # how far a picture is turned where up stays up
 ANYWHERE_DEG, BEYOND_DEG = 90.0, 10.0  # from above: so far at least, and so much further than half the widest gap
+NEIGHBOUR_CHANCE = 0.5  # of another animal laid beside the one that is meant, where there may be several
 CIRCLE_DEG = 60.0  # headings without a wider gap cover the circle
 
 LOCATOR, POSE = "locator", "pose"  # the networks of a plan; whole frames need no locator
@@ -162,8 +163,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         raise InvalidSetting("several animals in a frame need the pipeline 'crop'", "--pipeline", "Leave it out.")
     input_size, reasons["input_size"] = choose_input_size(data, pipeline, settings.input_px)
     scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size))
-    rotation, reasons["augmentation.rotation_deg"] = choose_rotation(data)
-    mirror, reasons["augmentation.mirror"] = choose_mirror(data)
+    augmentation = choose_augmentation(data, reasons)
     within, reasons["within_px"] = choose_within(data, scale)
     precision, reasons["precision"] = choose_precision(machine.bf16_speedup)
     reasons["pretrained"] = (
@@ -195,7 +195,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         body_learning_rate=3e-4 if pretrained != "none" else 2e-3,
         weight_decay=1e-3,
         average_decay=0.99,
-        augmentation=AugmentationRanges(rotation_deg=rotation, mirror=mirror),
+        augmentation=augmentation,
         keypoint_weights=(1.0,) * len(data.labelled),
         repeats=REPEATS,
         proportions=True,
@@ -218,7 +218,7 @@ FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "
          "pipeline", "scale", "width", "batch_size", "input_size", "locator_size", "device"}  # fmt: skip
 POSITIVE = {"sigma_px", "locator_sigma_px", "learning_rate", "body_learning_rate", "within_px"}
 AT_MOST_256 = {"threads", "workers", "devices"}
-AT_MOST_ONE = {"average_decay", "locator_share", "noise_chance", "blur_chance", "shift"}
+AT_MOST_ONE = {"average_decay", "locator_share", "noise_chance", "blur_chance", "shift", "neighbour_chance"}
 
 
 def _overridden(plan: Plan, wishes: Mapping[str, str]) -> Plan:
@@ -318,6 +318,14 @@ def choose_scale(data: DataFingerprint, pipeline: Pipeline, size: tuple[int, int
     return scale, f"a crop of {size[0] / scale:.0f} px holds 95 % of the animals ({data.extent_px:.0f} px) with room"
 
 
+def choose_augmentation(data: DataFingerprint, reasons: dict[str, str]) -> AugmentationRanges:
+    """The ranges for these labels; why goes into `reasons`."""
+    rotation, reasons[AUGMENTATION + "rotation_deg"] = choose_rotation(data)
+    mirror, reasons[AUGMENTATION + "mirror"] = choose_mirror(data)
+    neighbour, reasons[AUGMENTATION + "neighbour_chance"] = choose_neighbour_chance(data)
+    return AugmentationRanges(rotation_deg=rotation, mirror=mirror, neighbour_chance=neighbour)
+
+
 def choose_rotation(data: DataFingerprint) -> tuple[float, str]:
     if not data.from_above:
         return UPRIGHT_DEG, "the body hardly ever points both up and down the picture: up stays up"
@@ -335,6 +343,14 @@ def choose_mirror(data: DataFingerprint) -> tuple[bool, str]:
     if data.pairs:
         return True, f"{data.pairs} left/right pair(s) can change places"
     return False, "no left/right pairs: a mirrored animal might be an impossible one"
+
+
+def choose_neighbour_chance(data: DataFingerprint) -> tuple[float, str]:
+    if data.animals > 1:
+        return NEIGHBOUR_CHANCE, "several animals in a frame: another beside the one that is meant teaches which it is"
+    if data.cut_out:
+        return NEIGHBOUR_CHANCE, "pictures cut out around an animal may show another one: it teaches which is meant"
+    return 0.0, "one animal in a frame: no other comes near it"
 
 
 def choose_precision(bf16_speedup: float) -> tuple[str, str]:

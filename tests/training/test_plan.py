@@ -135,6 +135,18 @@ def test_emulated_bf16_is_never_chosen():
     assert plan.precision == "float32" and "no bfloat16" in plan.reasons["precision"]
 
 
+def test_another_animal_is_laid_beside_the_one_that_is_meant_where_there_may_be_one():
+    """Where frames show several, or pictures are cut out around one; a plan from before knows nothing of it."""
+    chances = [decide(data, MACHINE, Settings()).augmentation.neighbour_chance
+               for data in (MOUSE, replace(MOUSE, animals=2), replace(MOUSE, off_middle=0.01))]  # fmt: skip
+    assert chances == [0.0, 0.5, 0.5]
+    wished = decide(MOUSE, MACHINE, Settings(overrides={"augmentation.neighbour_chance": "0.2"}))
+    assert wished.augmentation.neighbour_chance == 0.2
+    document = wished.to_json()
+    del document["augmentation"]["neighbour_chance"]
+    assert Plan.from_json(document).augmentation.neighbour_chance == 0.0
+
+
 def samples(angles, rng) -> list[Sample]:
     out = []
     for i, angle in enumerate(angles):
@@ -152,6 +164,17 @@ def test_fingerprint_tells_top_from_side_view(rng):
     assert top.from_above and top.headings.vertical > 0.12 and top.headings.gap_deg < 50
     assert not side.from_above and side.headings.vertical < 0.02 and side.headings.gap_deg > 90
     assert top.labelled == (80, 80, 80) and 70 < top.extent_px <= 100.1
+
+
+def test_pictures_that_were_cut_out_around_an_animal_are_told_from_films(rng):
+    bones = Skeleton.of(["nose", "tail", "left_ear"])
+    filmed = samples(rng.uniform(-np.pi, np.pi, 40), rng)
+    cut = [replace(s, points=s.points - s.points[:, 2:] + np.float32([319.5 + rng.uniform(-9, 9), 239.5]))
+           for s in filmed]  # fmt: skip
+    assert measure_data(cut, bones).cut_out and not measure_data(filmed, bones).cut_out
+    both = [replace(s, points=np.concatenate([s.points, s.points]), states=np.concatenate([s.states, s.states]))
+            for s in cut]  # fmt: skip
+    assert not measure_data(both, bones).cut_out  # several in a frame are another matter
 
 
 def mice(angles, rng, exchanged=0) -> list[Sample]:

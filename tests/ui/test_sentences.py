@@ -44,6 +44,7 @@ def reasons() -> set[str]:
         MOUSE,
         replace(MOUSE, animals=3, headings=halves),
         replace(MOUSE, extent_px=600.0, headings=UPRIGHT, pairs=0),
+        replace(MOUSE, off_middle=0.01),
     ]
     machines = [MACHINE, replace(MACHINE, bf16_speedup=0.0), replace(MACHINE, device="cuda", bf16_speedup=1.6)]
     wishes = [
