@@ -34,7 +34,7 @@ def test_what_is_seen_of_it_is_its_outline(rng):
         _, neighbour, mixed = laid(rng)
         points = neighbour.points + neighbour.corner
         mask = np.zeros((96, 128), np.float32)
-        fill_outline(mask, points, neighbour.wider + SOFT + 1, 1.0)  # rounded at corners
+        fill_outline(mask, points, neighbour.wider + SOFT + 2, 1.0)  # lines are rounded to pixels
         assert (mixed[mask == 0] == GREY).all()  # and nothing else of its frame
         shown += int((mixed[..., 0] > 190).sum())
         assert mixed.shape == (96, 128, 3) and mixed.max() <= THEIRS
