@@ -58,6 +58,7 @@ def random_neighbour(
     points = turned.apply(theirs)  # around (0, 0)
     extent = max(_extent(own), _extent(points), 1.0)
     side = 2 * int(np.ceil(np.abs(points).max() + WIDER * extent + SOFT)) + 1
+    side = min(side, int(scale * math.hypot(*base.size)))  # no more of a frame than is kept for its own views
     view = View.crop((float(middle[0]), float(middle[1])), (side, side), scale, turn, mirror).after(base)
     angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(*DISTANCE) * extent
     place = _middle(own) + distance * np.array([np.cos(angle), np.sin(angle)])

@@ -98,6 +98,15 @@ def test_a_batch_with_neighbours_has_the_labels_of_one_without(rng, animals):
     assert len(loaded) == len(set(loaded)) == len(found)  # what is seen of the others is kept as well
 
 
+def test_a_point_far_away_makes_no_huge_view(rng):
+    points = 2 * BODY + (290, 205)
+    points[0] -= 5000
+    neighbour = random_neighbour(BODY + 64, BASE, points, RANGES, rng)
+    assert max(neighbour.view.size) <= 1.3 * np.hypot(*BASE.size)
+    seen = neighbour.view.warp(np.full((400, 600, 3), THEIRS, np.uint8))
+    assert laid_beside(np.full((96, 128, 3), GREY, np.uint8), BODY + 64, neighbour, seen).shape == (96, 128, 3)
+
+
 def test_animals_of_too_few_points_have_none(rng):
     found = samples(rng)
     few = np.arange(4) < FEWEST - 1
