@@ -132,7 +132,7 @@ def test_a_display_copy_has_every_frame_at_its_number(tmp_path):
 def test_a_display_copy_is_a_job_that_can_be_cancelled_and_made_again(tmp_path, monkeypatch):
     monkeypatch.setenv("KROLIK_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "long.mp4"
-    write_clip(path, VARIANTS["long-gop"], 5000)
+    write_clip(path, VARIANTS["long-gop"], 12_000)
     with ProjectFile.create(tmp_path / "long.krolik", template("rabbit")) as file:
         (record,) = add_videos(file, [path], "ui")
         job = control.submit(file, "proxy", {"video": record.id}, "ui")
@@ -145,7 +145,7 @@ def test_a_display_copy_is_a_job_that_can_be_cancelled_and_made_again(tmp_path, 
         assert not list((tmp_path / "cache" / "proxies").iterdir())
         control.resume(file, job.id)
         assert control.wait(file, job.id, 60).status == "done"
-        copy = proxy.open_proxy(proxy.place(tmp_path / "cache", record.fingerprint), 5000)
+        copy = proxy.open_proxy(proxy.place(tmp_path / "cache", record.fingerprint), 12_000)
     assert copy is not None
     copy.close()
 
