@@ -62,7 +62,7 @@ def calibrate(
 
 
 def _halved(ranges: AugmentationRanges) -> AugmentationRanges:
-    """Half as far in everything but rotation, and never mirrored: the plain names then hold for every view."""
+    """Half as far in everything but rotation, without neighbours, and never mirrored: the names hold for every view."""
     low, high = (value**0.5 for value in ranges.scale)
     dark, light = (value**0.5 for value in ranges.gain)
     return replace(

@@ -24,17 +24,13 @@ SOFT = 2  # pixels to either side of the edge
 class Neighbour:
     """view: what is seen of the other's frame, just large enough for it. corner: where (x, y) in the picture that lies.
 
-    points: (P, 2), the other's in view pixels. wider: how far its outline reaches beyond them, in view pixels.
+    points: (P, 2), the other's in view pixels. extent: of the larger one of the two animals, in view pixels.
     """
 
     view: View
     corner: tuple[int, int]
     points: np.ndarray
-    wider: float
-
-    @property
-    def extent(self) -> float:
-        return self.wider / WIDER
+    extent: float
 
 
 def located(points: np.ndarray) -> np.ndarray:
@@ -63,7 +59,7 @@ def random_neighbour(
     angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(*DISTANCE) * extent
     place = _middle(own) + distance * np.array([np.cos(angle), np.sin(angle)])
     left, top = np.round(place - (side - 1) / 2).astype(int).tolist()
-    return Neighbour(view, (left, top), view.apply(theirs), WIDER * extent)
+    return Neighbour(view, (left, top), view.apply(theirs), extent)
 
 
 def laid_beside(picture: np.ndarray, own: np.ndarray, neighbour: Neighbour, seen: np.ndarray) -> np.ndarray:
@@ -78,7 +74,7 @@ def laid_beside(picture: np.ndarray, own: np.ndarray, neighbour: Neighbour, seen
         return picture
     first = np.array([inside[1].start, inside[0].start])
     mask = np.zeros(size, np.float32)
-    fill_outline(mask, neighbour.points + (left, top) - first, neighbour.wider, 1.0)
+    fill_outline(mask, neighbour.points + (left, top) - first, WIDER * neighbour.extent, 1.0)
     fill_outline(mask, own - first, OWN_WIDER * neighbour.extent + SOFT, 0.0)
     weight = cv2.blur(mask, (2 * SOFT + 1, 2 * SOFT + 1))
     patch = seen[inside[0].start - top : inside[0].stop - top, inside[1].start - left : inside[1].stop - left]

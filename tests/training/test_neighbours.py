@@ -9,7 +9,7 @@ from krolik.poses import FrameKey, State
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, crop_items
 from krolik.training.image_cache import ImageCache
-from krolik.training.neighbours import DISTANCE, FEWEST, SOFT, fill_outline, laid_beside, random_neighbour
+from krolik.training.neighbours import DISTANCE, FEWEST, SOFT, WIDER, fill_outline, laid_beside, random_neighbour
 from krolik.training.training_set import Sample
 from krolik.views import View
 
@@ -34,7 +34,7 @@ def test_what_is_seen_of_it_is_its_outline(rng):
         _, neighbour, mixed = laid(rng)
         points = neighbour.points + neighbour.corner
         mask = np.zeros((96, 128), np.float32)
-        fill_outline(mask, points, neighbour.wider + SOFT + 2, 1.0)  # lines are rounded to pixels
+        fill_outline(mask, points, WIDER * neighbour.extent + SOFT + 2, 1.0)  # lines are rounded to pixels
         assert (mixed[mask == 0] == GREY).all()  # and nothing else of its frame
         shown += int((mixed[..., 0] > 190).sum())
         assert mixed.shape == (96, 128, 3) and mixed.max() <= THEIRS
@@ -53,8 +53,8 @@ def test_it_is_whole_in_its_view_and_as_far_away_as_it_may_be(rng):
     distances = []
     for _ in range(200):
         own, neighbour, _ = laid(rng)
-        side = neighbour.view.size[0]
-        assert (neighbour.points >= neighbour.wider).all() and (neighbour.points <= side - 1 - neighbour.wider).all()
+        side, wider = neighbour.view.size[0], WIDER * neighbour.extent
+        assert (neighbour.points >= wider).all() and (neighbour.points <= side - 1 - wider).all()
         points = neighbour.points + neighbour.corner
         apart = (points.min(axis=0) + points.max(axis=0) - own.min(axis=0) - own.max(axis=0)) / 2
         distances.append(np.linalg.norm(apart) / neighbour.extent)
