@@ -69,6 +69,50 @@ def test_a_lost_point_drags_no_other_along():
     assert measured(animals()).choose(points, heights).eq(0).all()
 
 
+def swung(pose: np.ndarray, keypoint: int, about: int, degrees: float) -> np.ndarray:
+    """Where a keypoint of (K, 2) lies after it turned about another one."""
+    turn = np.radians(degrees)
+    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    return pose[about] + (pose[keypoint] - pose[about]) @ rotation
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_two_keypoints_do_not_share_a_place(seed):
+    """Both wings on the one that lies folded: the pose that all labels show, if it were not for the other wing."""
+    labelled = animals(20, bend=1.0, seed=seed)
+    labelled[:, 3] = [swung(pose, 4, 0, -10) for pose in labelled]
+    pose = labelled[0].copy()
+    folded, pose[4] = pose[4].copy(), swung(pose, 4, 0, 50)
+    points, heights = rivals(pose, seed)
+    points[0, 4, 0], points[0, 4, 1] = torch.from_numpy(np.stack([pose[3] + 3, pose[4]]))
+    heights[0, 4] = torch.tensor([0.6, 0.5, 0.05])
+    proportions = measured(labelled)
+    assert proportions.choose(points, heights)[0].tolist() == [0, 0, 0, 0, 1]
+    points[0, 4, 0] = torch.from_numpy(folded)  # as far apart as labels show
+    assert proportions.choose(points, heights).eq(0).all()
+
+
+def test_keypoints_that_labels_show_in_one_place_stay_there():
+    labelled = animals(20)
+    labelled[:, 4] = labelled[:, 3] + np.random.default_rng(0).normal(0, 20, (20, 2))
+    labelled[:3, 4] = labelled[:3, 3] + 0.5  # paws that cross
+    pose = labelled[0]
+    points, heights = rivals(pose)
+    heights[0, 4] = torch.tensor([0.6, 0.5, 0.05])
+    assert measured(labelled).choose(points, heights).eq(0).all()
+
+
+def test_a_limb_in_a_pose_that_no_label_shows_is_found():
+    """Most of the others say that it lies elsewhere, where next to nothing is seen; its own place is seen clearly."""
+    pose = animals(1, bend=0)[0]
+    usual, pose[4] = pose[4].copy(), swung(pose, 4, 2, 90)
+    points, heights = rivals(pose)
+    points[0, 4, 1] = torch.from_numpy(usual)
+    heights[0, 4] = torch.tensor([0.8, 0.15, 0.05])
+    assert measured(animals(50)).choose(points, heights).eq(0).all()
+
+
 def test_noise_is_no_peak():
     """A place that fits perfectly but was hardly seen is not taken."""
     pose = animals(1)[0]
@@ -86,7 +130,7 @@ def test_missing_labels_are_no_distances():
         found = measured(points)
     assert found.known[4].sum() == found.known[:, 4].sum() == 0  # three animals show it: too few
     assert found.known[:4, :4].sum() == 12
-    assert all(np.isfinite(a).all() for a in (found.mean, found.spread, found.known))
+    assert all(np.isfinite(a).all() for a in (found.mean, found.spread, found.nearest, found.known))
 
 
 @pytest.mark.parametrize(
