@@ -117,7 +117,7 @@ def test_a_limb_in_a_pose_that_no_label_shows_is_found():
 @settings(max_examples=60, deadline=None)
 def test_a_rare_pose_that_labels_show_is_as_good_as_any(seed):
     """One labelled animal in twelve holds its limb away: where the map says so, so it is."""
-    labelled = animals(48, seed=seed)
+    labelled = animals(48, bend=1.0, seed=seed)
     usual = labelled[0, 4].copy()
     labelled[:4, 4] = [swung(pose, 4, 2, 90) for pose in labelled[:4]]
     points, heights = rivals(labelled[0], seed)
