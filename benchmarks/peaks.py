@@ -5,7 +5,9 @@
 
 For development: the test frames of a set are put aside. openfield and reaching: every fourth of the others is predicted
 and of the rest so many train, drawn by the seed; flies13: of 300 pictures those of the last quarter of their time are
-predicted, and those of the first two thirds train. Crops lie around the labels, so that only the pose network counts.
+predicted, and those of the first two thirds train; flies13-folded: of 800 those with folded wings train and those with
+spread ones are predicted; flies13-rare: the same, and a tenth as many spread ones train as well. Crops lie around the
+labels, so that only the pose network counts.
 The best of three is the nearest of the three highest peaks to the label: no choice among them can do better. Rows that
 are in the JSON file already are not measured again.
 """
@@ -41,7 +43,8 @@ from krolik.training.planning import plan_training
 from krolik.training.splits import TEST, validation_keys
 from krolik.training.training_set import Sample
 
-FLIES = "flies13:300"
+FLIES, MANY_FLIES = "flies13:300", "flies13:800"
+FOLDED, SPREAD = 12, 30  # degrees between a wing and the abdomen, seen from the thorax
 
 
 class Silent:
@@ -79,11 +82,19 @@ def main() -> None:
 def measure(data: Path, name: str, budget: str, seed: int) -> dict:
     source, _, count = name.partition(":")
     with tempfile.TemporaryDirectory() as folder:
-        opened, rule = project(data, FLIES if source == "flies13" else source, Path(folder))
+        flies = {"flies13": FLIES, "flies13-folded": MANY_FLIES, "flies13-rare": MANY_FLIES}
+        opened, rule = project(data, flies.get(source, source), Path(folder))
         with opened:
             pool = [k for k, part in sorted(opened.split(rule, "benchmark").items()) if part != TEST]
-            train, inner = divided(pool, source == "flies13")
-            drawn = sorted(random.Random(seed).sample(train, int(count)))
+            draw = random.Random(seed)
+            if flies.get(source) == MANY_FLIES:
+                train, inner = by_wings(opened, pool)
+                rare = draw.sample(inner, int(count) // 10) if source == "flies13-rare" else []
+                drawn = sorted(draw.sample(train, int(count)) + rare)
+                inner = [key for key in inner if key not in rare]
+            else:
+                train, inner = divided(pool, source == "flies13")
+                drawn = sorted(draw.sample(train, int(count)))
             network, plan, items = trained(opened, drawn, Budget.parse(budget), seed)
             return {"trained_on": len(items), **errors(opened, network, of_view(seen(opened, inner), plan))}
 
@@ -93,6 +104,20 @@ def divided(pool: Sequence[FrameKey], by_time: bool) -> tuple[list[FrameKey], li
     if by_time:
         return list(pool[: 2 * len(pool) // 3]), list(pool[3 * len(pool) // 4 :])
     return [k for i, k in enumerate(pool) if i % 4 != 3], list(pool[3::4])
+
+
+def by_wings(opened: api.Project, pool: Sequence[FrameKey]) -> tuple[list[FrameKey], list[FrameKey]]:
+    """The pictures with folded wings, and those with a spread one."""
+    names = opened.skeleton.names
+    thorax, abdomen, *wings = (names.index(name) for name in ("thorax", "abdomen", "wingL", "wingR"))
+    angles = {}
+    for sample in seen(opened, pool):
+        points = np.where((sample.states[0] >= State.OCCLUDED)[:, None], sample.points[0], np.nan)
+        body, *limbs = np.arctan2(*(points[[abdomen, *wings]] - points[thorax]).T[::-1])
+        turned = np.abs(np.degrees((np.array(limbs) - body + np.pi) % (2 * np.pi) - np.pi))
+        if np.isfinite(turned).any():
+            angles[sample.key] = np.nanmax(turned)
+    return [k for k in pool if angles.get(k, 90) < FOLDED], [k for k in pool if angles.get(k, 0) > SPREAD]
 
 
 def seen(opened: api.Project, keys: Sequence[FrameKey]) -> list[Sample]:
