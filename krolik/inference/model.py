@@ -111,7 +111,7 @@ class PoseModel:
         return self._pose.run(["poses"], {"images": images}, ONLY_WANTED)[0][:, 0]  # pyright: ignore
 
     def rivals(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Of (B, h, w, 3) uint8 RGB views the raw heights (B, K) of the highest peaks and of the second ones.
+        """Of (B, h, w, 3) uint8 RGB views the raw scores (B, K) of the chosen peaks and the heights of the second ones.
 
         None for models that were made before Krolik exported these.
         """

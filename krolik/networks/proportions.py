@@ -68,17 +68,21 @@ class Proportions:
         same = np.minimum(SAME * extent, WIDER * nearest)
         return cls(*(values.astype(np.float32) for values in (nearest, farthest, slack, same, known)))
 
-    def choose(self, points: torch.Tensor, heights: torch.Tensor) -> torch.Tensor:
-        """Which of the peaks at points (B, K, P, 2), of heights (B, K, P), the highest first, fits best: (B, K)."""
+    def choose(self, points: torch.Tensor, heights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Which of the peaks at points (B, K, P, 2), of heights (B, K, P), the highest first, fits best: (B, K).
+
+        And how sure that is beside the others, (B, K): 1 where there is no other.
+        """
         sure = heights[..., :1]  # how much a keypoint has to say to the others
         likely = heights.clamp(1e-3, 0.98)
         evidence = torch.where(heights < LEAST * sure, -50.0, likely.log() - (1 - likely).log() / 2)
         costs = self._costs(points, sure)
-        belief = torch.softmax(evidence / TEMPERATURE, dim=2)
+        belief, votes = torch.softmax(evidence / TEMPERATURE, dim=2), torch.zeros_like(evidence)
         for _ in range(ROUNDS):
             votes = (costs @ (belief * sure).flatten(1)[..., None]).unflatten(1, tuple(points.shape[1:3]))[..., 0]
             belief = KEPT * belief + (1 - KEPT) * torch.softmax((evidence - votes) / TEMPERATURE, dim=2)
-        return belief.argmax(dim=2)
+        chosen = belief.argmax(dim=2)
+        return chosen, torch.softmax(evidence - votes, dim=2).gather(2, chosen[..., None])[..., 0]
 
     def _costs(self, points: torch.Tensor, sure: torch.Tensor) -> torch.Tensor:
         """What each peak says against each other one: (B, K P, K P). sure: (B, K, 1)."""

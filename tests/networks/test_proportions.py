@@ -50,7 +50,7 @@ def test_a_keypoint_on_a_wrong_place_finds_its_own(seed, keypoint, mirror):
     wrong = torch.tensor(pose[keypoint] + [90.0, -90.0], dtype=torch.float32)
     points[0, keypoint, 0], points[0, keypoint, 1] = wrong, points[0, keypoint, 0].clone()
     heights[0, keypoint] = torch.tensor([0.5, 0.4, 0.1])
-    chosen = measured(animals()).choose(points, heights)
+    chosen, _ = measured(animals()).choose(points, heights)
     assert chosen[0, keypoint] == 1
     assert [int(c) for i, c in enumerate(chosen[0]) if i != keypoint] == [0] * (KEYPOINTS - 1)
 
@@ -59,14 +59,14 @@ def test_a_keypoint_on_a_wrong_place_finds_its_own(seed, keypoint, mirror):
 @settings(max_examples=60, deadline=None)
 def test_a_pose_that_fits_stays(seed):
     points, heights = rivals(animals(1, seed=seed)[0], seed)
-    assert measured(animals()).choose(points, heights).eq(0).all()
+    assert measured(animals()).choose(points, heights)[0].eq(0).all()
 
 
 def test_a_lost_point_drags_no_other_along():
     """Where none of its peaks fits, the keypoint keeps its highest, and so do all others."""
     points, heights = rivals(animals(1)[0])
     points[0, 2] = torch.tensor([[900.0, 900.0], [-900.0, 0.0], [0.0, 900.0]])
-    assert measured(animals()).choose(points, heights).eq(0).all()
+    assert measured(animals()).choose(points, heights)[0].eq(0).all()
 
 
 def swung(pose: np.ndarray, keypoint: int, about: int, degrees: float) -> np.ndarray:
@@ -88,9 +88,9 @@ def test_two_keypoints_do_not_share_a_place(seed):
     points[0, 4, 0], points[0, 4, 1] = torch.from_numpy(np.stack([pose[3] + 3, pose[4]]))
     heights[0, 4] = torch.tensor([0.6, 0.5, 0.05])
     proportions = measured(labelled)
-    assert proportions.choose(points, heights)[0].tolist() == [0, 0, 0, 0, 1]
+    assert proportions.choose(points, heights)[0][0].tolist() == [0, 0, 0, 0, 1]
     points[0, 4, 0] = torch.from_numpy(folded)  # as far apart as labels show
-    assert proportions.choose(points, heights).eq(0).all()
+    assert proportions.choose(points, heights)[0].eq(0).all()
 
 
 def test_keypoints_that_labels_show_in_one_place_stay_there():
@@ -100,7 +100,7 @@ def test_keypoints_that_labels_show_in_one_place_stay_there():
     pose = labelled[0]
     points, heights = rivals(pose)
     heights[0, 4] = torch.tensor([0.6, 0.5, 0.05])
-    assert measured(labelled).choose(points, heights).eq(0).all()
+    assert measured(labelled).choose(points, heights)[0].eq(0).all()
 
 
 def test_a_limb_in_a_pose_that_no_label_shows_is_found():
@@ -110,7 +110,7 @@ def test_a_limb_in_a_pose_that_no_label_shows_is_found():
     points, heights = rivals(pose)
     points[0, 4, 1] = torch.from_numpy(usual)
     heights[0, 4] = torch.tensor([0.8, 0.15, 0.05])
-    assert measured(animals(50)).choose(points, heights).eq(0).all()
+    assert measured(animals(50)).choose(points, heights)[0].eq(0).all()
 
 
 @given(seed=st.integers(0, 10**6))
@@ -123,7 +123,7 @@ def test_a_rare_pose_that_labels_show_is_as_good_as_any(seed):
     points, heights = rivals(labelled[0], seed)
     points[0, 4, 1] = torch.from_numpy(usual)
     heights[0, 4] = torch.tensor([0.75, 0.45, 0.05])
-    assert measured(labelled).choose(points, heights).eq(0).all()
+    assert measured(labelled).choose(points, heights)[0].eq(0).all()
 
 
 def test_noise_is_no_peak():
@@ -132,7 +132,7 @@ def test_noise_is_no_peak():
     points, heights = rivals(pose)
     points[0, 4, 1], points[0, 4, 0] = points[0, 4, 0].clone(), torch.tensor([500.0, 500.0])
     heights[0, 4] = torch.tensor([0.9, 0.05, 0.01])
-    assert measured(animals()).choose(points, heights)[0, 4] == 0
+    assert measured(animals()).choose(points, heights)[0][0, 4] == 0
 
 
 def test_missing_labels_are_no_distances():
@@ -178,8 +178,9 @@ def test_decoding_follows_them_in_torch_and_onnx(name):
     first, other = plain.decode(outputs)[0, 0].numpy(), fitted.decode(outputs)[0, 0].numpy()
     assert np.linalg.norm(first[4, :2] - pose[4]) > 30
     assert np.linalg.norm(other[:, :2] - pose, axis=1).max() < 2 * stride
-    assert other[4, 2] < first[4, 2]  # the confidence is that of the peak that was chosen
-    assert peaks.second(fitted.heat(outputs))[0, 4] == pytest.approx(other[4, 2])
+    height = peaks.second(fitted.heat(outputs))[0, 4]  # of the peak that was chosen
+    assert 0.2 * height < other[4, 2] < height < first[4, 2]  # the confidence is less, as another peak is higher
+    assert other[:4, 2] == pytest.approx(first[:4, 2], rel=1e-3)  # where no other rivals, it is the height
 
     fitted.module.eval()
     images = np.random.default_rng(0).integers(0, 255, (3, 192, 192, 3), np.uint8)
