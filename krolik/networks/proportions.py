@@ -73,7 +73,7 @@ class Proportions:
 
         And how sure that is beside the others, (B, K): 1 where there is no other.
         """
-        sure = heights[..., :1]  # how much a keypoint has to say to the others
+        sure = heights[..., :1].clamp(min=0)  # how much a keypoint has to say to the others
         likely = heights.clamp(1e-3, 0.98)
         evidence = torch.where(heights < LEAST * sure, -50.0, likely.log() - (1 - likely).log() / 2)
         costs = self._costs(points, sure)

@@ -135,6 +135,15 @@ def test_noise_is_no_peak():
     assert measured(animals()).choose(points, heights)[0][0, 4] == 0
 
 
+@pytest.mark.parametrize("height", [-0.02, 0.0, 1.2], ids=["below", "nothing", "above"])
+def test_heights_beyond_probabilities_do_no_harm(height):
+    """Maps that were learnt by squared errors stray a little beyond 0 and 1."""
+    points, heights = rivals(animals(1)[0])
+    chosen, sure = measured(animals()).choose(points, heights / 0.9 * height)
+    assert torch.isfinite(sure).all() and (sure >= 0).all() and (sure <= 1).all()
+    assert height <= 0 or chosen.eq(0).all()
+
+
 def test_missing_labels_are_no_distances():
     points = animals(10)
     points[:7, 4] = np.nan
