@@ -1,5 +1,8 @@
 """Poses in frames that follow each other: the crop follows the last pose, the locator runs when an animal is lost.
 
+Frames may also be far apart in time, or pictures of a folder that have nothing to do with each other: then a crop where
+the animal was may show a part of it, or something else, and look right. So the locator runs as well where a pose leaps.
+
 Legend: N animals, K keypoints.
 """
 
@@ -22,6 +25,7 @@ RIVAL = 0.5  # a place whose score is at least this part of the best one's is lo
 SCAN_FRAMES = 32  # how often, while a single animal is doubtful, it is looked for in crops that cover the frame
 MOST_CROPS = 64  # a frame that takes more is not searched so
 AT_ONCE = 8
+LEAP = 0.12  # a point that goes this far in one frame (in crop sides) may be a mistake: the animal is looked for as well
 OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
 
 
@@ -35,7 +39,7 @@ class Poser:
 
     def reset(self) -> None:
         self._centres: list[np.ndarray | None] = [None] * max(1, self._about.animals)
-        self._last = list(self._centres)  # where each animal was when it was last seen
+        self._last = list(self._centres)  # the pose (K, 3) of each animal when it was last seen
         self._frame = 0
 
     def __call__(self, frame: Frame) -> np.ndarray:
@@ -53,10 +57,11 @@ class Poser:
         poses = [self._follow(frame, animal) for animal in range(len(self._centres))]
         self._drop_doubles(poses)
         missing = [a for a, pose in enumerate(poses) if pose is None]
+        leapt = [a for a, pose in enumerate(poses) if self._leapt(a, pose)]
         doubt = missing or (len(poses) == 1 and _doubtful(poses[0]))
-        if len(missing) == len(poses) or (doubt and self._frame % RETRY_FRAMES == 0):
-            self._find(frame, poses, missing)
-        self._last = [last if now is None else now for now, last in zip(self._centres, self._last)]
+        if leapt or len(missing) == len(poses) or (doubt and self._frame % RETRY_FRAMES == 0):
+            self._find(frame, poses, missing, leapt)
+        self._last = [p if c is not None else last for p, c, last in zip(poses, self._centres, self._last)]
         self._frame += 1
         nothing = np.full((len(self._about.skeleton), 3), np.nan, np.float32)
         nothing[:, 2] = 0.0
@@ -99,6 +104,15 @@ class Poser:
         self._centres[animal] = _centre(pose) if _held(pose) else None
         return None if self._centres[animal] is None else pose
 
+    def _leapt(self, animal: int, pose: np.ndarray | None) -> bool:
+        """Whether a point is far from where it was in the frame before."""
+        last = self._last[animal]
+        if pose is None or last is None:
+            return False
+        sure = (pose[:, 2] >= SURE) & (last[:, 2] >= SURE)
+        moved = np.linalg.norm(pose[sure, :2] - last[sure, :2], axis=1)
+        return float(moved.max(initial=0)) * self._about.scale > LEAP * self._about.input_size[0]
+
     def _drop_doubles(self, poses: list[np.ndarray | None]) -> None:
         """Of two crops that show the same animal, the one that came to it from farther away lets go."""
         reach = 0.15 * self._about.input_size[0] / self._about.scale
@@ -117,10 +131,11 @@ class Poser:
 
     def _away(self, animal: int, centre: np.ndarray | None) -> float:
         last = self._last[animal]
-        return math.inf if last is None or centre is None else float(np.linalg.norm(centre - last))
+        before = None if last is None else _centre(last)
+        return math.inf if before is None or centre is None else float(np.linalg.norm(centre - before))
 
-    def _find(self, frame: Frame, poses: list[np.ndarray | None], missing: list[int]) -> None:
-        """Looks for missing animals on a thumbnail, away from those that are held."""
+    def _find(self, frame: Frame, poses: list[np.ndarray | None], missing: list[int], leapt: list[int]) -> None:
+        """Looks for animals that are missing, or have leapt, on a thumbnail, away from those that are held."""
         view = View.fit(frame.size, self._about.locator_size)
         found = self.model.locate(frame.warp(view))
         places = _inside([(view.inverse(np.array([x, y], float)), float(score)) for x, y, score in found], frame.size)
@@ -129,6 +144,19 @@ class Poser:
             poses[0] = best = max(seen, key=_certainty)
             self._centres[0] = _centre(best) if _held(best) else None
             return
+        aside = {animal: poses[animal] for animal in leapt}
+        for animal in leapt:
+            poses[animal] = self._centres[animal] = None
+        self._place(frame, places, poses, [*missing, *leapt])
+        for animal, pose in aside.items():
+            if poses[animal] is None and pose is not None:
+                poses[animal], self._centres[animal] = pose, _centre(pose)
+        self._drop_doubles(poses)
+
+    def _place(
+        self, frame: Frame, places: list[tuple[np.ndarray, float]], poses: list[np.ndarray | None], missing: list[int]
+    ) -> None:
+        """Each missing animal takes the place nearest to where it was last, if there is an animal really."""
         reach = 0.25 * self._about.input_size[0] / self._about.scale
         for centre, score in places:
             if not missing or score < LOCATOR_SURE:

@@ -127,6 +127,47 @@ def test_a_mistake_is_left_when_the_animal_appears():
     assert model.located == located
 
 
+def with_shadows(animals, shadows) -> np.ndarray:
+    """Animals, and what looks enough like one to be taken for it where nothing else is."""
+    image = picture(*animals)
+    for x, y in shadows:
+        image[y - 1 : y + 2, x + 6 : x + 9, 0] = image[y - 1 : y + 2, x - 8 : x - 5, 1] = 150
+    return image
+
+
+@pytest.mark.parametrize("leap", [(12, 9), (-20, 0)])
+def test_an_animal_that_leaps_is_looked_for_elsewhere(leap):
+    """In pictures that do not follow each other a crop where the animal was may show something else."""
+    model = SpotModel()
+    poser = Poser(model)  # pyright: ignore
+    poser(Frame(picture((50, 60))))
+    shadow = (50 + leap[0], 60 + leap[1])
+    pose = poser(Frame(with_shadows([(150, 110)], [shadow])))
+    np.testing.assert_allclose(pose[0, 0, :2], (157, 110), atol=1.6)
+    located = model.located
+    for i in range(10):  # and once there, it is followed
+        poser(Frame(with_shadows([(150 + i, 110)], [shadow])))
+    assert model.located == located
+
+
+def test_several_animals_that_leap_are_looked_for_elsewhere():
+    poser = Poser(SpotModel(animals=2))  # pyright: ignore
+    poser(Frame(picture((50, 40), (150, 40))))
+    poses = poser(Frame(with_shadows([(50, 120), (150, 120)], [(62, 49), (140, 49)])))
+    np.testing.assert_allclose(sorted(poses[:, 0, 0]), (57, 157), atol=1.6)
+    np.testing.assert_allclose(poses[:, 0, 1], 120, atol=1.6)
+
+
+def test_of_several_the_one_that_leaps_is_kept_where_no_other_is_found():
+    model = SpotModel(animals=2)
+    poser = Poser(model)  # pyright: ignore
+    before = poser(Frame(picture((50, 40), (150, 120))))
+    model.locate = lambda image: np.zeros((0, 3), np.float32)
+    after = poser(Frame(picture((62, 49), (150, 120))))
+    np.testing.assert_allclose(sorted(after[:, 0, 0]), (69, 157), atol=1.6)
+    assert (before[:, 0, 0] < 100).tolist() == (after[:, 0, 0] < 100).tolist()
+
+
 class Lost(SpotModel):
     """Its locator learnt nothing."""
 
@@ -205,7 +246,7 @@ def test_animals_that_were_lost_are_who_they_were():
 def test_of_two_crops_on_one_animal_the_one_that_jumped_lets_go(jumped):
     poser = Poser(SpotModel(animals=2))  # pyright: ignore
     stays = 1 - jumped
-    poser._last[stays], poser._last[jumped] = np.array([100.0, 60.0]), np.array([70.0, 60.0])
+    poser._last[stays], poser._last[jumped] = (np.array([[x, 60.0, 0.9]] * 2) for x in (100.0, 70.0))
     poser._centres = [np.array([102.0, 60.0])] * 2
     poses: list[np.ndarray | None] = [np.array([[109, 60, 0.9], [95, 60, 0.9]], np.float32) for _ in range(2)]
     poser._drop_doubles(poses)
