@@ -28,6 +28,7 @@ from krolik.sampling.thumbnails import distances, thumbnail
 from krolik.skeleton import Skeleton
 from krolik.video import Frame, Video
 
+FOLLOWING = 0.25  # of the animal's extent: frames between which points usually go farther show no movement to judge by
 MOST_SEEN = 400  # labelled frames whose pictures are compared, evenly taken: decoding them takes seconds
 
 
@@ -90,14 +91,34 @@ class Doubtful:
     signs: list[Sign]
 
 
-def predicted_doubts(file: ProjectFile, run: int, video: str, knowledge: Knowledge) -> tuple[np.ndarray, np.ndarray]:
-    """Over all that a run has predicted of a video: frame numbers (F,), and how doubtful each is, 0..1."""
-    frames, severity = [], []
+@dataclass(frozen=True, eq=False)
+class PredictedDoubts:
+    """Over all that a run has predicted of a video: frame numbers (F,), and how doubtful each is, (F,) 0..1.
+
+    following: whether the frames show a movement. Those of a folder may not, nor those of a film with a frame a minute:
+    then a point that is far from where it was says nothing.
+    """
+
+    frames: np.ndarray
+    severity: np.ndarray
+    following: bool
+
+
+def predicted_doubts(file: ProjectFile, run: int, video: str, knowledge: Knowledge) -> PredictedDoubts:
+    """What the stored predictions say by themselves and beside their neighbours, without a pixel."""
+    frames, alone, beside, steps = [], [], [], []
     for block, before, after in _with_neighbours(predictions.blocks(file, run, video)):
-        signs = knowledge.alone(block.xy, block.score) + knowledge.beside(before, block.xy, after, block.score)
-        severity.append(np.where(block.decoded, doubts.total(signs), 0.0))
+        alone.append(np.where(block.decoded, doubts.total(knowledge.alone(block.xy, block.score)), 0.0))
+        signs = knowledge.beside(before, block.xy, after, block.score)
+        beside.append(np.where(block.decoded, doubts.total(signs), 0.0))
+        steps.append(doubts.usual_step(before, block.xy, block.score))
         frames.append(np.arange(block.start, block.stop))
-    return np.concatenate(frames), np.concatenate(severity)
+    known = [s for s in steps if np.isfinite(s)]
+    following = bool(known) and float(np.median(known)) < FOLLOWING * knowledge.shape.body_px
+    severity = np.concatenate(alone)
+    if following:
+        severity = 1 - (1 - severity) * (1 - np.concatenate(beside))
+    return PredictedDoubts(np.concatenate(frames), severity, following)
 
 
 def _with_neighbours(blocks: Iterator[Predictions]) -> Iterator[tuple[Predictions, np.ndarray, np.ndarray]]:
@@ -117,11 +138,15 @@ def _with_neighbours(blocks: Iterator[Predictions]) -> Iterator[tuple[Prediction
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """An open video with its id, and the run that has predictions of it; None: they are made when they are needed."""
+    """An open video with its id, and the run that has predictions of it; None: they are made when they are needed.
+
+    following: whether the predictions show a movement.
+    """
 
     video: Video
     identity: str
     run: int | None
+    following: bool = False
 
 
 def second_look(
@@ -147,7 +172,7 @@ def second_look(
     poses = np.array([look.pose for look in looks]).reshape(len(looks), *shape[1:])
     xy, score = poses[..., :2], poses[..., 2]
     signs = knowledge.alone(xy, score)
-    if run is not None and looks:
+    if run is not None and watched.following and looks:
         around = [_around(file, run, identity, look.frame, look.pose[..., :2]) for look in looks]
         before, after = (np.array([pair[i] for pair in around]) for i in range(2))
         signs += knowledge.beside(before, xy, after, score)

@@ -132,13 +132,14 @@ def _doubtful(
     run = next((r.id for r in runs.every(file, "predict") if r.document["video"] == record.id
                 and r.document["model"] == model.identity), None)  # fmt: skip
     many = max(LOOKS * count, FEWEST_LOOKS)
+    following = False
     if run is None:
         free = np.array([i for i in range(record.frames) if i not in taken], np.int64)
         shortlist = free[np.unique(np.linspace(0, len(free) - 1, min(many, len(free))).round().astype(int))]
     else:
-        frames, severity = predicted_doubts(file, run, record.id, knowledge)
-        free = ~np.isin(frames, list(taken))
-        shortlist = _apart(frames[free], severity[free], many, APART_SECONDS * _rate(record) / 2)
+        known = predicted_doubts(file, run, record.id, knowledge)
+        free, following = ~np.isin(known.frames, list(taken)), known.following
+        shortlist = _apart(known.frames[free], known.severity[free], many, APART_SECONDS * _rate(record) / 2)
     if not len(shortlist):
         return None
 
@@ -149,7 +150,8 @@ def _doubtful(
 
     try:
         with videos.open_record(file, record) as video:
-            return second_look(file, Watched(video, record.id, run), shortlist.tolist(), model, knowledge, done)
+            watched = Watched(video, record.id, run, following)
+            return second_look(file, watched, shortlist.tolist(), model, knowledge, done)
     except Cancelled:
         raise
     except KrolikError as error:

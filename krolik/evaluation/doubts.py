@@ -148,6 +148,13 @@ def rarely_labelled(score: np.ndarray, counts: np.ndarray, labelled: int) -> Sig
     return _strongest("rare", severity, np.broadcast_to(counts.astype(float), score.shape))
 
 
+def usual_step(before: np.ndarray, xy: np.ndarray, score: np.ndarray) -> float:
+    """How far sure points (F, N, K, 2) usually go from the frame before: the median in pixels, NaN without any."""
+    went = np.linalg.norm(xy - before, axis=-1)[score > SURE]
+    went = went[np.isfinite(went)]
+    return float(np.median(went)) if len(went) else np.nan
+
+
 def jumps(before: np.ndarray, xy: np.ndarray, after: np.ndarray, score: np.ndarray, body_px: float) -> Sign:
     """Points (F, N, K, 2) that leave and come back, or go farther than an animal can; beside them the frames around.
 

@@ -25,7 +25,7 @@ RIVAL = 0.5  # a place whose score is at least this part of the best one's is lo
 SCAN_FRAMES = 32  # how often, while a single animal is doubtful, it is looked for in crops that cover the frame
 MOST_CROPS = 64  # a frame that takes more is not searched so
 AT_ONCE = 8
-LEAP = 0.12  # a point that goes this far in one frame (in crop sides) may be a mistake: the animal is looked for as well
+LEAP = 0.12  # a point that goes this far in one frame (in crop sides) may be a mistake: the animal is looked for
 OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
 
 

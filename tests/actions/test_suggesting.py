@@ -1,5 +1,7 @@
 """The frames that are suggested are those where the model is wrong; test frames are neither looked at nor suggested."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,21 @@ def test_spoilt_frames_come_first(project, rabbit):
     names = project.skeleton.names
     for one in found:
         assert one.score > 0.5 and one.reasons and all(in_words(r, names) for r in one.reasons)
+
+
+@pytest.mark.parametrize("following", [True, False])
+def test_jumps_are_doubted_only_where_frames_follow_each_other(project, rabbit, following):
+    """A folder's pictures may have nothing to do with each other: then every point is far from where it was."""
+    predict_truth(project, rabbit[1], [])
+    run = runs.every(project.file, "predict")[0]
+    block = predictions.block_at(project.file, run.id, run.document["video"], 0)
+    assert block is not None
+    away = np.random.default_rng(0).uniform(-400, 400, (60, 1, 1, 2)) if not following else np.zeros((60, 1, 1, 2))
+    away[30] += 300
+    moved = replace(block, xy=(block.xy + away).astype(np.float32))
+    predictions.store(project.file, run.id, run.document["video"], moved)
+    kinds = {r.kind for s in project.suggest(count=20) for r in s.reasons}
+    assert ("jump" in kinds) == following
 
 
 def test_what_is_kept(project, rabbit):
