@@ -16,6 +16,7 @@ from krolik.evaluation import Criteria, Metrics, match, measure
 from krolik.evaluation.calibration import Reliability, reliability
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_frame
+from krolik.inference.zoom import fit_to_frames
 from krolik.poses import FrameKey, State
 from krolik.project import ProjectFile, labels, models, videos
 from krolik.project.models import ModelRecord
@@ -130,7 +131,8 @@ def _refuse_trained(record: ModelRecord, tested: Sequence[FrameKey], split_name:
 
 
 def _look(model: PoseModel, sample: Sample, rgb: np.ndarray) -> Seen:
-    found = predict_frame(model, Frame(rgb))
+    frame = Frame(rgb)
+    found = predict_frame(fit_to_frames(model, [frame]), frame)
     predicted = np.full((*sample.states.shape, 3), np.nan)
     for animal, chosen in enumerate(match(sample.points, found)):
         if chosen >= 0:

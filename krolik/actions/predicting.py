@@ -13,6 +13,7 @@ from krolik.actions.reporter import Reporter
 from krolik.errors import InvalidFile, InvalidSetting, KrolikError, NotFound
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_blocks
+from krolik.inference.zoom import fit_to_video
 from krolik.project import ProjectFile, models, predictions, runs, videos
 from krolik.project.videos import VideoRecord
 from krolik.training.machine import core_count
@@ -64,7 +65,11 @@ def predict(
                 "stop": stop,
                 "skeleton": model.skeleton.to_json(),
             }
-            reports.append(_predict_one(file, record, video, model, settings, again, reporter))
+            fitted = fit_to_video(model, video)
+            if fitted.zooms:
+                settings["zooms"] = [[*size, round(zoom, 4)] for size, zoom in sorted(fitted.zooms.items())]
+                _note_zooms(fitted, record.name, reporter)
+            reports.append(_predict_one(file, record, video, fitted, settings, again, reporter))
         finally:
             video.close()
         if reporter.cancelled():
@@ -159,6 +164,16 @@ def _same_run(file: ProjectFile, settings: dict) -> int | None:
         if all(run.document.get(k) == v for k, v in settings.items()):
             return run.id
     return None
+
+
+def _note_zooms(model: PoseModel, name: str, reporter: Reporter) -> None:
+    learnt = ", ".join(f"{width}×{height}" for width, height in model.description.frame_sizes)
+    for (width, height), zoom in sorted(model.zooms.items()):
+        size = f"{width}×{height}"
+        reporter.note(
+            f"{name}: its frames are {size}, the model learnt from {learnt}; "
+            f"they are looked at {zoom:.2f} times as large, where it is surer of them"
+        )
 
 
 def _note_truncated(video: Video, name: str, reporter: Reporter) -> None:

@@ -10,6 +10,7 @@ from krolik.actions.reporter import Reporter
 from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_frame
+from krolik.inference.zoom import fit_to_video
 from krolik.poses import FrameKey, Predictions
 from krolik.project import ProjectFile, labels, models, predictions, runs, selection, videos
 from krolik.training.machine import core_count
@@ -41,9 +42,10 @@ def _predicted(
 ) -> list[tuple[FrameKey, Predictions]]:
     found = []
     with videos.open_record(file, videos.record(file, identity)) as video:
+        fitted = fit_to_video(model, video)
         for number, index in enumerate(frames):
             try:
-                pose = predict_frame(model, video[index])
+                pose = predict_frame(fitted, video[index])
             except (InvalidFile, NotFound):  # it cannot be decoded
                 continue
             found.append((FrameKey(identity, index), single(index, pose)))

@@ -15,6 +15,7 @@ from krolik.errors import Cancelled, Conflict, InvalidSetting, KrolikError, NotF
 from krolik.evaluation import doubts
 from krolik.evaluation.doubts import Reason
 from krolik.inference.model import PoseModel
+from krolik.inference.zoom import fit_to_video
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, history, labels, models, runs, selection, videos
 from krolik.project.edits import Change
@@ -151,7 +152,7 @@ def _doubtful(
     try:
         with videos.open_record(file, record) as video:
             watched = Watched(video, record.id, run, following)
-            return second_look(file, watched, shortlist.tolist(), model, knowledge, done)
+            return second_look(file, watched, shortlist.tolist(), fit_to_video(model, video), knowledge, done)
     except Cancelled:
         raise
     except KrolikError as error:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import onnxruntime
@@ -25,24 +27,29 @@ from krolik.skeleton import Skeleton
 
 FORMAT, VERSION = "krolik-model", 1
 DESCRIPTION_KEY, LOCATOR_KEY = "krolik", "krolik.locator"
+Size = tuple[int, int]  # width, height in pixels
 ONLY_WANTED = onnxruntime.RunOptions()  # leaves out of a run what its outputs do not need
 ONLY_WANTED.only_execute_path_to_fetches = True
 
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What a model says of itself. Sizes (width, height) in view pixels; scale in view pixels per frame pixel."""
+    """What a model says of itself. Sizes in view pixels; scale in view pixels per frame pixel.
+
+    frame_sizes: those of the frames that it learnt from; none where they are not known.
+    """
 
     name: str
     skeleton: Skeleton
     pipeline: Literal["whole", "crop"]
-    input_size: tuple[int, int]
+    input_size: Size
     scale: float
-    locator_size: tuple[int, int]
+    locator_size: Size
     animals: int
     plan: dict
     origin: dict
     calibration: Calibration | None = None  # None: scores are as the network gives them
+    frame_sizes: tuple[Size, ...] = ()
 
     def to_json(self) -> dict:
         return {
@@ -50,6 +57,7 @@ class ModelDescription:
             "pipeline": self.pipeline, "input_size": self.input_size, "scale": self.scale,
             "locator_size": self.locator_size, "animals": self.animals, "plan": self.plan, "origin": self.origin,
             "calibration": self.calibration.to_json() if self.calibration else None,
+            "frame_sizes": self.frame_sizes,
         }  # fmt: skip
 
     @classmethod
@@ -61,6 +69,7 @@ class ModelDescription:
             str(value["name"]), Skeleton.from_json(value["skeleton"]), value["pipeline"], tuple(value["input_size"]),
             float(value["scale"]), tuple(value["locator_size"]), int(value["animals"]), value["plan"], value["origin"],
             Calibration(**value["calibration"]) if value.get("calibration") else None,
+            tuple((int(width), int(height)) for width, height in value.get("frame_sizes", ())),
         )  # fmt: skip
 
 
@@ -75,7 +84,12 @@ def pack(description: ModelDescription, pose: bytes, locator: bytes | None) -> b
 
 
 class PoseModel:
-    """A model ready to run. `identity` is its name with a hash of the file's content."""
+    """A model ready to run. `identity` is its name with a hash of the file's content.
+
+    zooms: how much larger than in training frames of a size are looked at, where that is not 1 (see `zoom.py`).
+    """
+
+    zooms: Mapping[Size, float] = {}
 
     def __init__(self, data: bytes, threads: int, where: object = "model"):
         """Raises InvalidFile when the bytes are no Krolik model."""
@@ -105,6 +119,16 @@ class PoseModel:
     @property
     def skeleton(self) -> Skeleton:
         return self.description.skeleton
+
+    def zoomed(self, zooms: Mapping[Size, float]) -> Self:
+        """The same model, which looks at frames of these sizes so much larger."""
+        other = copy.copy(self)
+        other.zooms = zooms
+        return other
+
+    def scale(self, size: Size) -> float:
+        """View pixels per pixel of a frame of this size, in crops."""
+        return self.description.scale * self.zooms.get(size, 1.0)
 
     def pose(self, images: np.ndarray) -> np.ndarray:
         """(B, h, w, 3) uint8 RGB views → (B, K, 3) float32: x, y in view pixels, score."""

@@ -39,6 +39,7 @@ class Poser:
 
     def reset(self) -> None:
         self._centres: list[np.ndarray | None] = [None] * max(1, self._about.animals)
+        self._scale = self._about.scale
         self._last = list(self._centres)  # the pose (K, 3) of each animal when it was last seen
         self._frame = 0
 
@@ -47,6 +48,7 @@ class Poser:
 
         The score is the probability of lying within the distance of the model's calibration, if it has one.
         """
+        self._scale = self.model.scale(frame.size)
         poses = self.whole(frame)[None] if self._about.pipeline == "whole" else self._crops(frame)
         if self._about.calibration is not None:
             poses[..., 2] = self._about.calibration(poses[..., 2])
@@ -77,14 +79,16 @@ class Poser:
         if self._about.pipeline == "whole":
             return View.fit(frame.size, self._about.input_size)
         centre = _centre(pose)
-        return None if centre is None else View.crop(tuple(centre.tolist()), self._about.input_size, self._about.scale)
+        if centre is None:
+            return None
+        return View.crop(tuple(centre.tolist()), self._about.input_size, self.model.scale(frame.size))
 
     def _crop(self, frame: Frame, centre: np.ndarray) -> np.ndarray:
         """(K, 3): the pose in a crop around `centre`; looked at twice if it lies off the middle, the surer look counts.
 
         The middle is that of the sure points: a second look may lose one that the first saw at the crop's edge.
         """
-        size, scale = self._about.input_size, self._about.scale
+        size, scale = self._about.input_size, self._scale
         looks: list[np.ndarray] = []
         for _ in range(2):
             view = View.crop((float(centre[0]), float(centre[1])), size, scale)
@@ -111,11 +115,11 @@ class Poser:
             return False
         sure = (pose[:, 2] >= SURE) & (last[:, 2] >= SURE)
         moved = np.linalg.norm(pose[sure, :2] - last[sure, :2], axis=1)
-        return float(moved.max(initial=0)) * self._about.scale > LEAP * self._about.input_size[0]
+        return float(moved.max(initial=0)) * self._scale > LEAP * self._about.input_size[0]
 
     def _drop_doubles(self, poses: list[np.ndarray | None]) -> None:
         """Of two crops that show the same animal, the one that came to it from farther away lets go."""
-        reach = 0.15 * self._about.input_size[0] / self._about.scale
+        reach = 0.15 * self._about.input_size[0] / self._scale
         for a in range(len(poses)):
             for b in range(a):
                 first, second = poses[a], poses[b]
@@ -157,7 +161,7 @@ class Poser:
         self, frame: Frame, places: list[tuple[np.ndarray, float]], poses: list[np.ndarray | None], missing: list[int]
     ) -> None:
         """Each missing animal takes the place nearest to where it was last, if there is an animal really."""
-        reach = 0.25 * self._about.input_size[0] / self._about.scale
+        reach = 0.25 * self._about.input_size[0] / self._scale
         for centre, score in places:
             if not missing or score < LOCATOR_SURE:
                 break
@@ -188,7 +192,7 @@ class Poser:
 
     def _anywhere(self, frame: Frame) -> list[np.ndarray]:
         """The surest pose (K, 3) of crops half a crop apart that cover the frame; nothing where these are too many."""
-        size, scale = self._about.input_size, self._about.scale
+        size, scale = self._about.input_size, self._scale
         rows, columns = (_middles(n, side / scale) for n, side in zip(frame.size[::-1], size[::-1]))
         views = [View.crop((x, y), size, scale) for y in rows for x in columns]
         if len(views) > MOST_CROPS:

@@ -4,10 +4,16 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import krolik
+from krolik.actions.samples import load_pixels
+from krolik.project import predictions, runs
+from krolik.training.splits import TEST
 from tests.actions.test_interruption import TRAIN, weights
 
 pytestmark = pytest.mark.slow
@@ -19,8 +25,37 @@ def test_a_minute_on_real_data(shared, tmp_path):
         project.import_labels(shared / "data" / "openfield")
         project.train("every:5", budget="60s")
         overall = project.evaluate().metrics.overall
+        stills, halved = predicted_errors(project, "m4s1", 1), predicted_errors(project, half_as_large(project), 0.5)
     assert overall.n == 92 and overall.missed < 10
     assert overall.mean_error_px < 4
+    assert stills < 5 and halved < 6
+
+
+def half_as_large(project) -> Path:
+    """A folder with the labelled frames at half their width."""
+    folder = project.file.path.parent / "half"
+    folder.mkdir()
+    for frame in project.labels:
+        small = cv2.resize(load_pixels(project.file, frame.key), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(folder / f"{frame.key.index:04d}.png"), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+    return folder
+
+
+def predicted_errors(project, video, scale: float) -> float:
+    """The mean error in pixels of the labelled frames, of the test frames, predicted as one video after the other.
+
+    Frames of openfield are far apart in time: the mouse is elsewhere in each.
+    """
+    project.predict(video)
+    run = runs.every(project.file, "predict")[0]
+    parts, errors = project.split("every:5", "x"), []
+    for frame in project.labels:
+        block = predictions.block_at(project.file, run.id, run.document["video"], frame.key.index)
+        assert block is not None
+        if parts[frame.key] == TEST:
+            found = block.xy[frame.key.index - block.start, 0] / scale
+            errors.append(np.linalg.norm(found - frame.instances[0].points, axis=1))
+    return float(np.mean(errors))
 
 
 def test_a_set_with_a_rare_keypoint_and_two_frame_sizes(shared, tmp_path):

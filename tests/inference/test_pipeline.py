@@ -39,6 +39,9 @@ class SpotModel:
             out.append(points)
         return np.array(out, np.float32)
 
+    def scale(self, size):
+        return self.description.scale
+
     def locate(self, image):
         self.located += 1
         weight, peaks = image[..., 2].astype(float), []

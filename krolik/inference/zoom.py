@@ -1,0 +1,78 @@
+"""How large animals are in frames of a size that a model was not trained on.
+
+A crop's scale is that of the training frames. The same scene in a film of half their width shows animals half as large,
+and they have to be looked at twice as large. Or the film shows half of the scene, and they are as large as they were.
+A few frames tell: the network is surer of animals of the size that it knows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from krolik.errors import InvalidFile, NotFound
+from krolik.inference.model import PoseModel, Size
+from krolik.inference.poser import Poser
+from krolik.video import Frame, Video
+
+LOOKED_AT = 12  # frames of a video
+SAME = 1.15  # sizes nearer than this need no other scale: training varies it by more
+MOST_SIZES = 3  # a model that learnt from frames of more sizes is not bound to any
+
+
+def fit_to_video(model: PoseModel, video: Video) -> PoseModel:
+    """The model as it is surest of a video's animals; itself where the frames are as large as those it learnt from."""
+    all_alike = video.index is not None  # a folder may have pictures of several sizes
+    if not _bound(model) or (all_alike and not _ratios(model, video.size)):
+        return model
+    return fit_to_frames(model, _some(video))
+
+
+def fit_to_frames(model: PoseModel, frames: Iterable[Frame]) -> PoseModel:
+    """The model as it is surest of the animals in these frames, for each of their sizes."""
+    of_size: dict[Size, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        if _ratios(model, frame.size):
+            of_size[frame.size].append(frame)
+    zooms = {}
+    for size, shown in of_size.items():
+        surest = max((1.0, *_ratios(model, size)), key=lambda zoom: _certainty(model.zoomed({size: zoom}), shown))
+        if surest != 1:
+            zooms[size] = surest
+    return model.zoomed(zooms) if zooms else model
+
+
+def _bound(model: PoseModel) -> bool:
+    """Whether the model knows animals of a certain size in pixels only."""
+    about = model.description
+    return about.pipeline == "crop" and 0 < len(about.frame_sizes) <= MOST_SIZES
+
+
+def _ratios(model: PoseModel, size: Size) -> list[float]:
+    """How much larger frames of this size would have to be, for the same scene to be as large as it was learnt."""
+    about = model.description
+    if not _bound(model) or size in about.frame_sizes:
+        return []
+    found: list[float] = []
+    for width, height in about.frame_sizes:
+        ratio = math.sqrt(width * height / (size[0] * size[1]))
+        if all(max(ratio / other, other / ratio) > SAME for other in (1.0, *found)):
+            found.append(ratio)
+    return found
+
+
+def _some(video: Video) -> Iterator[Frame]:
+    for index in np.unique(np.linspace(0, len(video) - 1, LOOKED_AT).round().astype(int)).tolist():
+        try:
+            frame = video[index]
+        except (InvalidFile, NotFound):  # it cannot be decoded
+            continue
+        yield frame
+
+
+def _certainty(model: PoseModel, frames: Iterable[Frame]) -> float:
+    """The mean score of all keypoints, each frame looked at by itself."""
+    return float(np.mean([Poser(model)(frame)[..., 2].mean() for frame in frames]))

@@ -1,0 +1,91 @@
+"""Frames of another size than those of training are looked at as the model is surest of them."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from krolik.inference.poser import Poser
+from krolik.inference.zoom import fit_to_frames, fit_to_video
+from krolik.video import Frame
+from tests.inference.test_pipeline import SIZE, Clip, SpotModel, picture
+
+CENTRE = (90, 70)
+SPOT = 9  # pixels of a spot of `picture`
+
+
+class SizedModel(SpotModel):
+    """It knows spots of one size, and is the less sure of others the larger or smaller they are."""
+
+    zooms = {}
+
+    def __init__(self, *sizes, which="crop"):
+        super().__init__(which=which)
+        self.description = dataclasses.replace(self.description, frame_sizes=sizes)
+        self.seen = 0
+
+    def zoomed(self, zooms):
+        other = SizedModel(*self.description.frame_sizes, which=self.description.pipeline)
+        other.zooms = zooms
+        return other
+
+    def scale(self, size):
+        return self.zooms.get(size, 1.0)
+
+    def pose(self, images):
+        self.seen += 1
+        poses = super().pose(images)
+        for pose, image in zip(poses, images, strict=True):
+            for channel in (0, 1):
+                lit = max(1, int((image[..., channel] > 128).sum()))
+                pose[channel, 2] *= min(lit / SPOT, SPOT / lit)
+        return poses
+
+
+def shown(factor: float) -> Frame:
+    """The picture with everything so many times as large."""
+    size = (round(SIZE[0] * factor), round(SIZE[1] * factor))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    return Frame(cv2.resize(picture(CENTRE), size, interpolation=how))
+
+
+class Folder(Clip):
+    def __getitem__(self, i):
+        return self.pictures[i]
+
+
+@pytest.mark.parametrize("factor", [0.5, 2, 3])
+def test_the_same_scene_in_another_size(factor):
+    model, frame = SizedModel(SIZE), shown(factor)
+    fitted = fit_to_frames(model, [frame])  # pyright: ignore
+    assert fitted.zooms == {frame.size: pytest.approx(1 / factor, rel=0.01)}
+    pose = Poser(fitted)(frame)
+    np.testing.assert_allclose(pose[0, 0, :2] / factor, (CENTRE[0] + 7, CENTRE[1]), atol=1.6)
+    assert pose[0, :, 2].min() > 0.5 > Poser(model)(frame)[0, :, 2].min()  # pyright: ignore
+
+
+def test_a_part_of_the_scene_is_as_large_as_it_was():
+    model = SizedModel(SIZE)
+    part = Frame(np.ascontiguousarray(picture(CENTRE)[20:120, 30:155]))
+    assert fit_to_frames(model, [part]) is model  # pyright: ignore
+
+
+@pytest.mark.parametrize(("sizes", "which"), [
+    ((SIZE, (400, 320)), "crop"),  # learnt from
+    (((210, 165),), "crop"),  # nearly learnt from
+    ((), "crop"),  # an older model does not say
+    (((100, 80), (50, 40), (150, 120), (20, 16)), "crop"),  # so many sizes that it is bound to none
+    (((100, 80),), "whole"),  # a frame always fills the view
+])  # fmt: skip
+def test_nothing_is_looked_at_where_there_is_no_choice(sizes, which):
+    model = SizedModel(*sizes, which=which)
+    assert fit_to_frames(model, [shown(1)]) is model and not model.seen  # pyright: ignore
+    assert fit_to_video(model, Folder([shown(1)])) is model and not model.seen  # pyright: ignore
+
+
+def test_pictures_of_several_sizes_in_one_folder():
+    model = SizedModel(SIZE)
+    frames = [shown(1), shown(2), shown(0.5), shown(2)]
+    fitted = fit_to_video(model, Folder(frames))  # pyright: ignore
+    assert fitted.zooms == {frames[1].size: 0.5, frames[2].size: 2.0}
