@@ -65,7 +65,10 @@ def _ratios(model: PoseModel, size: Size) -> list[float]:
 
 
 def _some(video: Video) -> Iterator[Frame]:
-    for index in np.unique(np.linspace(0, len(video) - 1, LOOKED_AT).round().astype(int)).tolist():
+    """Frames at even steps, of a long film keyframes: all others are decoded from the keyframe before them."""
+    keys = np.arange(0) if video.index is None else video.index.keyframes
+    frames = keys if len(keys) >= LOOKED_AT else np.arange(len(video))
+    for index in frames[np.unique(np.linspace(0, len(frames) - 1, LOOKED_AT).round().astype(int))].tolist():
         try:
             frame = video[index]
         except (InvalidFile, NotFound):  # it cannot be decoded

@@ -1,13 +1,15 @@
 """Frames of another size than those of training are looked at as the model is surest of them."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
+from krolik.errors import InvalidFile
 from krolik.inference.poser import Poser
-from krolik.inference.zoom import fit_to_frames, fit_to_video
+from krolik.inference.zoom import LOOKED_AT, fit_to_frames, fit_to_video
 from krolik.video import Frame
 from tests.inference.test_pipeline import SIZE, Clip, SpotModel, picture
 
@@ -82,6 +84,29 @@ def test_nothing_is_looked_at_where_there_is_no_choice(sizes, which):
     model = SizedModel(*sizes, which=which)
     assert fit_to_frames(model, [shown(1)]) is model and not model.seen  # pyright: ignore
     assert fit_to_video(model, Folder([shown(1)])) is model and not model.seen  # pyright: ignore
+
+
+class Film(Folder):
+    """A film with a keyframe every tenth frame, which tells what was decoded."""
+
+    def __init__(self, pictures):
+        super().__init__(pictures)
+        self.size, self.decoded = pictures[0].size, []
+        self.index = SimpleNamespace(keyframes=np.arange(0, len(pictures), 10))
+
+    def __getitem__(self, i):
+        self.decoded.append(i)
+        if i == 10:
+            raise InvalidFile("it cannot be decoded", self.path)
+        return super().__getitem__(i)
+
+
+@pytest.mark.parametrize("frames", [200, 40, 3])
+def test_a_dozen_frames_of_a_film_are_looked_at_keyframes_of_a_long_one(frames):
+    film = Film([shown(2)] * frames)
+    assert fit_to_video(SizedModel(SIZE), film).zooms == {film.size: 0.5}  # pyright: ignore
+    assert len(film.decoded) == min(LOOKED_AT, frames) == len(set(film.decoded))
+    assert frames < 200 or all(i % 10 == 0 for i in film.decoded)
 
 
 def test_pictures_of_several_sizes_in_one_folder():
