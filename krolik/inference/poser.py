@@ -26,6 +26,7 @@ SCAN_FRAMES = 32  # how often, while a single animal is doubtful, it is looked f
 MOST_CROPS = 64  # a frame that takes more is not searched so
 AT_ONCE = 8
 LEAP = 0.12  # a point that goes this far in one frame (in crop sides) may be a mistake: the animal is looked for
+SURER = 1.05  # a place must be that much surer than the one that was followed: two animals may look the same
 OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
 
 
@@ -144,9 +145,10 @@ class Poser:
         found = self.model.locate(frame.warp(view))
         places = _inside([(view.inverse(np.array([x, y], float)), float(score)) for x, y, score in found], frame.size)
         if len(poses) == 1:
-            seen = [self._surest(frame, places), *(pose for pose in poses if pose is not None)]
-            poses[0] = best = max(seen, key=_certainty)
-            self._centres[0] = _centre(best) if _held(best) else None
+            best, followed = self._surest(frame, places), poses[0]
+            if followed is not None and _certainty(best) < SURER * _certainty(followed):
+                best = followed
+            poses[0], self._centres[0] = best, _centre(best) if _held(best) else None
             return
         aside = {animal: poses[animal] for animal in leapt}
         for animal in leapt:

@@ -20,7 +20,8 @@ from krolik.training.machine import MachineFingerprint
 
 CROP_PX = 192  # an input of this side trains to below 2 px in five minutes on two cores
 WHOLE_PX = 256
-LOCATOR_PX = 192
+LOCATOR_PX, LOCATOR_MOST_PX = 192, 576  # the longer side of the locator's thumbnails
+LOCATED_PX = 14.0  # an animal that spans less of a thumbnail is hardly found
 CROP_MARGIN = 1.3  # crop side per animal extent: room for the locator's error and for augmentation
 WORTH_CROPPING = 0.6  # a crop smaller than this part of the frame's longer side is worth a locator
 MULTIPLE = 64
@@ -200,7 +201,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         repeats=REPEATS,
         proportions=True,
         within_px=within,
-        locator_share=choose_locator_share(settings.budget) if pipeline == "crop" else 0.0,
+        locator_share=choose_locator_share(settings.budget, locator_size(data)) if pipeline == "crop" else 0.0,
         precision=precision,  # pyright: ignore[reportArgumentType]
         device=machine.device,
         devices=1,
@@ -367,14 +368,17 @@ def choose_workers(machine: MachineFingerprint) -> tuple[int, str]:
     return max(1, min(WORKERS, machine.cores - 1)), "so many threads prepare pictures, so that the GPU need not wait"
 
 
-def choose_locator_share(budget: Budget) -> float:
+def choose_locator_share(budget: Budget, size: tuple[int, int]) -> float:
     """The part of the budget that the locator gets: more of a short one, since crops elsewhere are worth nothing."""
-    least = LOCATOR_SECONDS / budget.seconds if budget.seconds else LOCATOR_STEPS / (budget.steps or 1)
+    seconds = LOCATOR_SECONDS * max(1.0, size[0] * size[1] / LOCATOR_PX**2)  # large thumbnails take longer
+    least = seconds / budget.seconds if budget.seconds else LOCATOR_STEPS / (budget.steps or 1)
     return round(min(LOCATOR_MOST, max(LOCATOR_SHARE, least)), 3)
 
 
 def locator_size(data: DataFingerprint) -> tuple[int, int]:
+    """(width, height) of the thumbnails that animals are found in: larger ones where they are small in the frame."""
     width, height = max(data.frame_sizes, key=lambda size: size[0] * size[1])
-    ratio = LOCATOR_PX / max(width, height)
+    needed = LOCATED_PX * max(width, height) / max(1.0, data.typical_extent_px)
+    ratio = min(LOCATOR_MOST_PX, max(LOCATOR_PX, needed)) / max(width, height)
     sides = [max(MULTIPLE, MULTIPLE * round(side * ratio / MULTIPLE + 0.2)) for side in (width, height)]
     return (sides[0], sides[1])

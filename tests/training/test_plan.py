@@ -109,6 +109,17 @@ def test_a_locator_gets_more_of_a_short_budget():
     assert "locator_share" in {row[0] for row in decide(MOUSE, MACHINE, Settings()).rows()}
 
 
+@pytest.mark.parametrize(("extent", "frame", "size"), [
+    (100, (640, 480), (192, 128)), (117, (1024, 1024), (192, 192)), (100, (1920, 1080), (256, 192)),
+    (100, (3840, 2880), (576, 448)), (20, (3840, 2160), (576, 320)), (250, (1080, 1920), (128, 192)),
+])  # fmt: skip
+def test_small_animals_are_looked_for_in_larger_thumbnails(extent, frame, size):
+    data = replace(MOUSE, typical_extent_px=extent, extent_px=1.2 * extent, frame_sizes=(frame,))
+    plan = decide(data, MACHINE, Settings(budget=Budget(seconds=60)))
+    assert plan.locator_size == size
+    assert (plan.locator_share > 0.15) == (size[0] * size[1] > 192 * 192 * 1.15)
+
+
 def test_a_gpu_gets_several_threads_that_prepare():
     assert decide(MOUSE, MACHINE, Settings()).workers == 1
     assert decide(MOUSE, replace(MACHINE, device="cuda", cores=16), Settings()).workers == WORKERS
