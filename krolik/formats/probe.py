@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from krolik.errors import InvalidFile
@@ -11,7 +12,9 @@ from krolik.errors import InvalidFile
 PROGRAM = "import sys; from krolik.formats.probe import main; sys.exit(main(sys.argv[1], float(sys.argv[2])))"
 MOST_MEMORY = 3 << 30
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+START_S = 300  # a busy computer may take long to start a process, which says nothing of the file
 PATIENCE_S, BYTES_PER_S = 10, 10 << 20
+BEGAN = "began"
 PIECE = 1 << 24  # bytes of an array that are read at once
 
 
@@ -22,20 +25,44 @@ def ensure_readable(path: Path) -> None:
             return
     patience = PATIENCE_S + path.stat().st_size / BYTES_PER_S
     command = [sys.executable, "-c", PROGRAM, str(path.absolute()), str(patience)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=patience, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise InvalidFile("a damaged HDF5 file: reading it does not end", path) from error
-    if done.returncode == 0:
+    said: list[str] = []
+    began = threading.Event()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        listener = threading.Thread(target=_listen, args=(process, said, began), daemon=True)
+        listener.start()
+        try:
+            if not began.wait(START_S):
+                raise InvalidFile("an HDF5 file that could not be looked through: the computer is too busy", path)
+            process.wait(patience)
+        except subprocess.TimeoutExpired as error:
+            raise InvalidFile("a damaged HDF5 file: reading it does not end", path) from error
+        finally:
+            process.kill()
+            listener.join()
+    if process.returncode == 0:
         return
-    said = done.stdout.strip().splitlines()
     raise InvalidFile(f"not a readable HDF5 file ({said[-1][:200] if said else 'damaged'})", path)
 
 
-def _read_through(path: str) -> None:
+def _listen(process: subprocess.Popen, said: list[str], began: threading.Event) -> None:
+    """Hears what the second process says until it ends, and that it has begun to read."""
+    for line in process.stdout or ():
+        if line.strip() == BEGAN:
+            began.set()
+        elif line.strip():
+            said.append(line.strip())
+    began.set()
+
+
+def _read_through(path: str, seconds: float) -> None:
+    import faulthandler
+
     import h5py
 
     from krolik.formats.reading import checked
+
+    print(BEGAN, flush=True)
+    faulthandler.dump_traceback_later(seconds + 1, exit=True)
 
     def look(_: str, thing) -> None:
         for name in thing.attrs:
@@ -60,13 +87,13 @@ def main(path: str, seconds: float) -> int:
     import faulthandler
 
     # its watchdog needs no interpreter, which the library may never give back; nothing outlives a killed parent
-    faulthandler.dump_traceback_later(seconds + 1, exit=True)
+    faulthandler.dump_traceback_later(START_S + seconds + 1, exit=True)
     if sys.platform != "win32":
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     try:
-        _read_through(path)
+        _read_through(path, seconds)
     except Exception as error:  # noqa: BLE001 (whatever the library raises is told)
         print(str(error).splitlines()[0] if str(error) else type(error).__name__)
         return 1

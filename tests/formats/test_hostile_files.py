@@ -218,11 +218,14 @@ def test_a_file_that_the_library_cannot_get_through(tmp_path, monkeypatch):
     """What crashes or hangs the process that reads it through first is refused."""
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
-        file["x"] = np.arange(3)
+        file["x"] = np.zeros(1 << 25, np.uint8)
     ensure_readable(path)
     monkeypatch.setattr("krolik.formats.probe.PATIENCE_S", 0)
     monkeypatch.setattr("krolik.formats.probe.BYTES_PER_S", 1 << 50)
     with pytest.raises(InvalidFile, match="reading it does not end"):
+        ensure_readable(path)
+    monkeypatch.setattr("krolik.formats.probe.START_S", 0)  # nothing is said of a file that was not looked into
+    with pytest.raises(InvalidFile, match="too busy"):
         ensure_readable(path)
     monkeypatch.undo()
     path.write_bytes(SIGNATURE + b"\xff" * 500)
