@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import subprocess
 import sys
 import threading
@@ -55,8 +56,6 @@ def _listen(process: subprocess.Popen, said: list[str], began: threading.Event) 
 
 
 def _read_through(path: str, seconds: float) -> None:
-    import faulthandler
-
     import h5py
 
     from krolik.formats.reading import checked
@@ -84,8 +83,6 @@ def _read_through(path: str, seconds: float) -> None:
 
 def main(path: str, seconds: float) -> int:
     """The second process: 0, or 1 and a sentence for what cannot be read. It ends after so many seconds."""
-    import faulthandler
-
     # its watchdog needs no interpreter, which the library may never give back; nothing outlives a killed parent
     faulthandler.dump_traceback_later(START_S + seconds + 1, exit=True)
     if sys.platform != "win32":
