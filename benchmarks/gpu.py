@@ -34,7 +34,8 @@ from krolik.views import View
 KEYPOINTS, STEPS, FIRST = 8, 30, 10
 NEVER = 10**9
 TURNS = Headings(0.2, 0.5, 20.0, 20.0)
-DATA = DataFingerprint(100, ((640, 480),), 1, 150.0, 130.0, 0.3, TURNS, 0.0, 0, (100,) * KEYPOINTS)
+SHARES = (0.16, 0.2, 0.23)
+DATA = DataFingerprint(100, ((640, 480),), 1, 150.0, 130.0, SHARES, 1.3, 0.3, TURNS, 0.0, 0, (100,) * KEYPOINTS)
 
 
 def step_of(name: str, side: int, batch: int, bf16: bool, device: str) -> Callable[[], object]:
@@ -46,7 +47,7 @@ def step_of(name: str, side: int, batch: int, bf16: bool, device: str) -> Callab
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (batch, side, side, 3), np.uint8)
     points = rng.uniform(0, side, (batch, 1, KEYPOINTS, 2)).astype(np.float32)
-    made = Batch(images, points, np.full(points.shape[:3], State.VISIBLE, np.int8), [])
+    made = Batch(images, points, np.full(points.shape[:3], State.VISIBLE, np.int8))
     return lambda: learner.step(made, 100, 1.0)
 
 

@@ -127,7 +127,7 @@ def seen(opened: api.Project, keys: Sequence[FrameKey]) -> list[Sample]:
 def of_view(found: Sequence[Sample], plan: Plan) -> list[Item]:
     if plan.pipeline == "whole":
         return whole_frame_items(found, plan.input_size)
-    return crop_items(found, plan.input_size, plan.scale)
+    return crop_items(found, plan.input_size, plan.scales)
 
 
 def trained(

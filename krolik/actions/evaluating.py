@@ -22,6 +22,7 @@ from krolik.project import ProjectFile, labels, models, videos
 from krolik.project.models import ModelRecord
 from krolik.rendering.annotated import write_image
 from krolik.rendering.comparison import labelled_and_predicted
+from krolik.scales import Scales
 from krolik.skeleton import Skeleton
 from krolik.training.machine import core_count
 from krolik.training.splits import TEST
@@ -71,7 +72,7 @@ def evaluate(
     record = models.get(file, model_name)
     split_name = split_name or record.document["split"]
     seen, model = look(file, record, split_name, reporter)
-    metrics, trust = judge(seen, model.skeleton.names, criteria, within_px(record))
+    metrics, trust = judge(seen, model.skeleton.names, criteria, record)
     if not file.read_only:
         kept = {"frames": len(seen), **metrics.to_json(), "reliability": trust.to_json()}
         models.set_metrics(file, record, {split_name: kept})
@@ -102,18 +103,21 @@ def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Repo
     return seen, model
 
 
-def within_px(record: ModelRecord) -> float:
-    """The distance that the model's confidence speaks of; older models' confidence speaks of none: 5 px."""
-    return float(record.document["plan"].get("within_px", 5.0))
+def judge(
+    seen: Sequence[Seen], names: Sequence[str], criteria: Criteria, record: ModelRecord
+) -> tuple[Metrics, Reliability]:
+    """Errors over all frames, and whether confidence comes true: every label but the unknown ones is counted.
 
-
-def judge(seen: Sequence[Seen], names: Sequence[str], criteria: Criteria, within: float) -> tuple[Metrics, Reliability]:
-    """Errors over all frames, and whether confidence comes true: every label but the unknown ones is counted."""
+    Older models' confidence speaks of no distance: for them it is 5 px.
+    """
+    plan = record.document["plan"]
+    within, scales = float(plan.get("within_px", 5.0)), Scales.of_plan(plan)
+    weights = np.concatenate([s.sample.weights(scales) for s in seen])
     points, states = (np.concatenate([getattr(s.sample, name) for s in seen]) for name in ("points", "states"))
     predicted = np.concatenate([s.predicted for s in seen])
     errors = np.linalg.norm(points - predicted[..., :2], axis=-1)
     judged = (states != State.UNKNOWN) & np.isfinite(predicted[..., 2])
-    right = np.nan_to_num(errors, nan=np.inf) <= within
+    right = np.nan_to_num(weights[:, None] * errors, nan=np.inf) <= within
     trust = reliability(predicted[..., 2][judged], right[judged], within)
     return measure(points, states, predicted, names, criteria), trust
 

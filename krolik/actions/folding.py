@@ -78,7 +78,7 @@ def _runnable(trained: native.TrainedModel) -> PoseModel:
     """The model of a fold, with its raw scores: the curve of confidence is fitted on all folds together."""
     plan, locator = trained.plan, trained.stages.get(LOCATOR)
     about = ModelDescription("fold", trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size,
-                             plan.animals, {}, {})  # fmt: skip
+                             plan.animals, {}, {}, spans=plan.spans)  # fmt: skip
     return PoseModel(pack(about, trained.stages[POSE].onnx, locator.onnx if locator else None), plan.threads)
 
 
@@ -90,7 +90,8 @@ def _predicted(file: ProjectFile, model: PoseModel, sample: Sample, fold: int) -
         if chosen >= 0:
             poses[animal] = found[chosen]
     return {"key": list(sample.key), "fold": fold, "states": sample.states.tolist(),
-            "points": _plain(sample.points), "predicted": _plain(poses)}  # fmt: skip
+            "points": _plain(sample.points), "predicted": _plain(poses),
+            "weights": sample.weights(model.description.scales).tolist()}  # fmt: skip
 
 
 def _plain(values: np.ndarray) -> list:
@@ -128,7 +129,8 @@ def summarize(document: dict, names: Sequence[str], within_px: float) -> CrossVa
     points, predicted = (np.concatenate([np.array(f[n], float) for f in frames]) for n in ("points", "predicted"))
     states = np.concatenate([np.array(f["states"], int) for f in frames])
     fold = np.concatenate([np.full(len(f["states"]), f["fold"]) for f in frames])
-    errors = np.linalg.norm(points - predicted[..., :2], axis=-1)
+    weights = np.concatenate([f.get("weights", np.ones(len(f["states"]))) for f in frames])  # older ones have none
+    errors = weights[:, None] * np.linalg.norm(points - predicted[..., :2], axis=-1)
     judged = (states != State.UNKNOWN) & np.isfinite(predicted[..., 2])
     right = np.nan_to_num(errors, nan=np.inf) <= within_px
     raw = predicted[..., 2].copy()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from krolik.actions.evaluating import Seen, draw_worst, judge, look, within_px
+from krolik.actions.evaluating import Seen, draw_worst, judge, look
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples
 from krolik.actions.splitting import split_parts
@@ -94,7 +94,7 @@ def _judged(
         by = f"the {len(seen)} test frames of {split}"
     if not seen:
         return None
-    metrics, trust = judge(seen, skeleton.names, Criteria(), within_px(record))
+    metrics, trust = judge(seen, skeleton.names, Criteria(), record)
     if crossed:  # what the folds predicted is kept raw; their curves were fitted without the fold that they judge
         trust = Reliability.from_json(record.document["cross_validation"]["reliability"])
     animals = max(len(s.predicted) for s in seen)

@@ -143,6 +143,7 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRec
     description = ModelDescription(
         name, trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size, plan.animals,
         plan_json, origin, calibration, tuple(map(tuple, trained.fingerprint["data"]["frame_sizes"])),
+        plan.spans,
     )  # fmt: skip
     locator = trained.stages.get(LOCATOR)
     onnx = pack(description, trained.stages[POSE].onnx, locator.onnx if locator else None)

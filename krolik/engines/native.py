@@ -192,9 +192,9 @@ def _network(name: str, data: TrainingSet, plan: Plan, origin: Origin | None) ->
 
 def _items(name: str, samples: Sequence[Sample], plan: Plan) -> list[Item]:
     if name == LOCATOR:
-        return batching.locator_items(samples, plan.locator_size)
+        return batching.locator_items(samples, plan.locator_size, plan.scales)
     if plan.pipeline == "crop":
-        return batching.crop_items(samples, plan.input_size, plan.scale)
+        return batching.crop_items(samples, plan.input_size, plan.scales)
     return batching.whole_frame_items(samples, plan.input_size)
 
 

@@ -14,7 +14,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -23,6 +23,7 @@ import onnxruntime
 
 from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.evaluation.calibration import Calibration
+from krolik.scales import Scales
 from krolik.skeleton import Skeleton
 
 FORMAT, VERSION = "krolik-model", 1
@@ -36,7 +37,8 @@ ONLY_WANTED.only_execute_path_to_fetches = True
 class ModelDescription:
     """What a model says of itself. Sizes in view pixels; scale in view pixels per frame pixel.
 
-    frame_sizes: those of the frames that it learnt from; none where they are not known.
+    frame_sizes: those of the frames that it learnt from; none where they are not known. spans: the steps in which
+    animals of unlike sizes are looked at (see `scales.py`); then scale is a typical one's.
     """
 
     name: str
@@ -50,6 +52,11 @@ class ModelDescription:
     origin: dict
     calibration: Calibration | None = None  # None: scores are as the network gives them
     frame_sizes: tuple[Size, ...] = ()
+    spans: tuple[float, ...] = ()
+
+    @property
+    def scales(self) -> Scales:
+        return Scales(self.input_size[0], self.scale, self.spans)
 
     def to_json(self) -> dict:
         return {
@@ -57,7 +64,7 @@ class ModelDescription:
             "pipeline": self.pipeline, "input_size": self.input_size, "scale": self.scale,
             "locator_size": self.locator_size, "animals": self.animals, "plan": self.plan, "origin": self.origin,
             "calibration": self.calibration.to_json() if self.calibration else None,
-            "frame_sizes": self.frame_sizes,
+            "frame_sizes": self.frame_sizes, "spans": self.spans,
         }  # fmt: skip
 
     @classmethod
@@ -70,6 +77,7 @@ class ModelDescription:
             float(value["scale"]), tuple(value["locator_size"]), int(value["animals"]), value["plan"], value["origin"],
             Calibration(**value["calibration"]) if value.get("calibration") else None,
             tuple((int(width), int(height)) for width, height in value.get("frame_sizes", ())),
+            tuple(map(float, value.get("spans", ()))),
         )  # fmt: skip
 
 
@@ -126,9 +134,10 @@ class PoseModel:
         other.zooms = zooms
         return other
 
-    def scale(self, size: Size) -> float:
+    def scales(self, size: Size) -> Scales:
         """View pixels per pixel of a frame of this size, in crops."""
-        return self.description.scale * self.zooms.get(size, 1.0)
+        scales = self.description.scales
+        return replace(scales, scale=scales.scale * self.zooms.get(size, 1.0))
 
     def pose(self, images: np.ndarray) -> np.ndarray:
         """(B, h, w, 3) uint8 RGB views → (B, K, 3) float32: x, y in view pixels, score."""

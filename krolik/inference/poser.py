@@ -9,6 +9,9 @@ Legend: N animals, K keypoints.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -30,6 +33,26 @@ SURER = 1.05  # a place must be that much surer than the one that was followed: 
 OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a crop showed: a pose (K, 3) in frame pixels with raw scores, and the crop's scale."""
+
+    pose: np.ndarray
+    scale: float
+
+    @cached_property
+    def centre(self) -> np.ndarray | None:
+        return _centre(self.pose)
+
+    @cached_property
+    def certainty(self) -> float:
+        return float(self.pose[:, 2].sum())
+
+    @cached_property
+    def held(self) -> bool:
+        return bool((self.pose[:, 2] >= SURE).mean() >= HELD)
+
+
 class Poser:
     """Turns frames into poses, one after the other. `reset` forgets where the animals were."""
 
@@ -39,9 +62,9 @@ class Poser:
         self.reset()
 
     def reset(self) -> None:
-        self._centres: list[np.ndarray | None] = [None] * max(1, self._about.animals)
-        self._scale = self._about.scale
-        self._last = list(self._centres)  # the pose (K, 3) of each animal when it was last seen
+        self._now: list[Look | None] = [None] * max(1, self._about.animals)  # each animal that is held
+        self._scales = self._about.scales
+        self._last = list(self._now)  # each animal as it was last held
         self._frame = 0
 
     def __call__(self, frame: Frame) -> np.ndarray:
@@ -49,7 +72,7 @@ class Poser:
 
         The score is the probability of lying within the distance of the model's calibration, if it has one.
         """
-        self._scale = self.model.scale(frame.size)
+        self._scales = self.model.scales(frame.size)
         poses = self.whole(frame)[None] if self._about.pipeline == "whole" else self._crops(frame)
         if self._about.calibration is not None:
             poses[..., 2] = self._about.calibration(poses[..., 2])
@@ -57,18 +80,18 @@ class Poser:
 
     def _crops(self, frame: Frame) -> np.ndarray:
         """(N, K, 3): a crop for each animal, with raw scores."""
-        poses = [self._follow(frame, animal) for animal in range(len(self._centres))]
-        self._drop_doubles(poses)
-        missing = [a for a, pose in enumerate(poses) if pose is None]
-        leapt = [a for a, pose in enumerate(poses) if self._leapt(a, pose)]
-        doubt = missing or (len(poses) == 1 and _doubtful(poses[0]))
-        if leapt or len(missing) == len(poses) or (doubt and self._frame % RETRY_FRAMES == 0):
-            self._find(frame, poses, missing, leapt)
-        self._last = [p if c is not None else last for p, c, last in zip(poses, self._centres, self._last)]
+        looks = [self._follow(frame, animal) for animal in range(len(self._now))]
+        self._drop_doubles(looks)
+        missing = [a for a, look in enumerate(looks) if look is None]
+        leapt = [a for a, look in enumerate(looks) if self._leapt(a, look)]
+        doubt = missing or (len(looks) == 1 and looks[0] is not None and _doubtful(looks[0].pose))
+        if leapt or len(missing) == len(looks) or (doubt and self._frame % RETRY_FRAMES == 0):
+            self._find(frame, looks, missing, leapt)
+        self._last = [now or last for now, last in zip(self._now, self._last)]
         self._frame += 1
         nothing = np.full((len(self._about.skeleton), 3), np.nan, np.float32)
         nothing[:, 2] = 0.0
-        return np.stack([nothing if pose is None else pose for pose in poses])
+        return np.stack([nothing if look is None else look.pose for look in looks])
 
     def whole(self, frame: Frame) -> np.ndarray:
         """(K, 3): the pose in the whole frame."""
@@ -82,119 +105,134 @@ class Poser:
         centre = _centre(pose)
         if centre is None:
             return None
-        return View.crop(tuple(centre.tolist()), self._about.input_size, self.model.scale(frame.size))
+        scale = self.model.scales(frame.size).fitting(_extent(pose), frame.size)
+        return View.crop(tuple(centre.tolist()), self._about.input_size, scale)
 
-    def _crop(self, frame: Frame, centre: np.ndarray) -> np.ndarray:
-        """(K, 3): the pose in a crop around `centre`; looked at twice if it lies off the middle, the surer look counts.
+    def _crop(self, frame: Frame, centre: np.ndarray, scale: float) -> Look:
+        """The pose in a crop around `centre`; looked at twice if it lies off the middle, the surer look counts.
 
         The middle is that of the sure points: a second look may lose one that the first saw at the crop's edge.
         """
-        size, scale = self._about.input_size, self._scale
-        looks: list[np.ndarray] = []
+        size = self._about.input_size
+        looks: list[Look] = []
         for _ in range(2):
             view = View.crop((float(centre[0]), float(centre[1])), size, scale)
-            looks.append(_in_frame(self.model.pose(frame.warp(view)[None])[0], view))
-            middle = _centre(looks[-1])
+            looks.append(Look(_in_frame(self.model.pose(frame.warp(view)[None])[0], view), scale))
+            middle = looks[-1].centre
             if middle is None or np.linalg.norm(middle - centre) * scale < OFF_CENTRE * size[0]:
                 break
             centre = middle
-        return max(looks, key=_certainty)
+        return _surest(looks)
 
-    def _follow(self, frame: Frame, animal: int) -> np.ndarray | None:
-        """The animal's pose near where it was; None if it was nowhere or is not there any more."""
-        centre = self._centres[animal]
-        if centre is None:
+    def _fitted(self, frame: Frame, place: np.ndarray) -> Look:
+        """The surest look at a place of all scales that animals may have."""
+        return _surest([self._crop(frame, place, scale) for scale in self._scales.of(frame.size)])
+
+    def _follow(self, frame: Frame, animal: int) -> Look | None:
+        """The animal near where it was; None if it was nowhere or is not there any more."""
+        before = self._now[animal]
+        if before is None or before.centre is None:
             return None
-        pose = self._crop(frame, centre)
-        self._centres[animal] = _centre(pose) if _held(pose) else None
-        return None if self._centres[animal] is None else pose
+        look = self._crop(frame, before.centre, before.scale)
+        extent = _extent(look.pose)
+        if look.centre is not None and not self._scales.fits(extent, look.scale, frame.size):
+            other = self._crop(frame, look.centre, self._scales.fitting(extent, frame.size))
+            look = _surest([look, other])
+        self._now[animal] = look if look.held else None
+        return self._now[animal]
 
-    def _leapt(self, animal: int, pose: np.ndarray | None) -> bool:
+    def _leapt(self, animal: int, look: Look | None) -> bool:
         """Whether a point is far from where it was in the frame before."""
         last = self._last[animal]
-        if pose is None or last is None:
+        if look is None or last is None:
             return False
-        sure = (pose[:, 2] >= SURE) & (last[:, 2] >= SURE)
-        moved = np.linalg.norm(pose[sure, :2] - last[sure, :2], axis=1)
-        return float(moved.max(initial=0)) * self._scale > LEAP * self._about.input_size[0]
+        sure = (look.pose[:, 2] >= SURE) & (last.pose[:, 2] >= SURE)
+        moved = np.linalg.norm(look.pose[sure, :2] - last.pose[sure, :2], axis=1)
+        return float(moved.max(initial=0)) * look.scale > LEAP * self._about.input_size[0]
 
-    def _drop_doubles(self, poses: list[np.ndarray | None]) -> None:
+    def _drop_doubles(self, looks: list[Look | None]) -> None:
         """Of two crops that show the same animal, the one that came to it from farther away lets go."""
-        reach = 0.15 * self._about.input_size[0] / self._scale
-        for a in range(len(poses)):
+        for a in range(len(looks)):
             for b in range(a):
-                first, second = poses[a], poses[b]
+                first, second = looks[a], looks[b]
                 if first is None or second is None:
                     continue
-                if np.nanmedian(np.linalg.norm(first[:, :2] - second[:, :2], axis=1)) < 0.3 * reach:
+                reach = 0.15 * self._about.input_size[0] / max(first.scale, second.scale)
+                if np.nanmedian(np.linalg.norm(first.pose[:, :2] - second.pose[:, :2], axis=1)) < 0.3 * reach:
                     loser = max(a, b, key=self._moved)
-                    poses[loser] = self._centres[loser] = None
+                    looks[loser] = self._now[loser] = None
 
     def _moved(self, animal: int) -> float:
         """How far the animal's crop is from where the animal was last seen."""
-        return self._away(animal, self._centres[animal])
+        now = self._now[animal]
+        return self._away(animal, None if now is None else now.centre)
 
     def _away(self, animal: int, centre: np.ndarray | None) -> float:
         last = self._last[animal]
-        before = None if last is None else _centre(last)
+        before = None if last is None else last.centre
         return math.inf if before is None or centre is None else float(np.linalg.norm(centre - before))
 
-    def _find(self, frame: Frame, poses: list[np.ndarray | None], missing: list[int], leapt: list[int]) -> None:
+    def _find(self, frame: Frame, looks: list[Look | None], missing: list[int], leapt: list[int]) -> None:
         """Looks for animals that are missing, or have leapt, on a thumbnail, away from those that are held."""
         view = View.fit(frame.size, self._about.locator_size)
         found = self.model.locate(frame.warp(view))
         places = _inside([(view.inverse(np.array([x, y], float)), float(score)) for x, y, score in found], frame.size)
-        if len(poses) == 1:
-            best, followed = self._surest(frame, places), poses[0]
-            if followed is not None and _certainty(best) < SURER * _certainty(followed):
+        if len(looks) == 1:
+            best, followed = self._single(frame, places), looks[0]
+            if followed is not None and best.certainty < SURER * followed.certainty:
                 best = followed
-            poses[0], self._centres[0] = best, _centre(best) if _held(best) else None
+            looks[0], self._now[0] = best, best if best.held else None
             return
-        aside = {animal: poses[animal] for animal in leapt}
+        aside = {animal: looks[animal] for animal in leapt}
         for animal in leapt:
-            poses[animal] = self._centres[animal] = None
-        self._place(frame, places, poses, [*missing, *leapt])
-        for animal, pose in aside.items():
-            if poses[animal] is None and pose is not None:
-                poses[animal], self._centres[animal] = pose, _centre(pose)
-        self._drop_doubles(poses)
+            looks[animal] = self._now[animal] = None
+        self._place(frame, places, looks, [*missing, *leapt])
+        for animal, look in aside.items():
+            if looks[animal] is None and look is not None:
+                looks[animal] = self._now[animal] = look
+        self._drop_doubles(looks)
 
     def _place(
-        self, frame: Frame, places: list[tuple[np.ndarray, float]], poses: list[np.ndarray | None], missing: list[int]
+        self, frame: Frame, places: list[tuple[np.ndarray, float]], looks: list[Look | None], missing: list[int]
     ) -> None:
         """Each missing animal takes the place nearest to where it was last, if there is an animal really."""
-        reach = 0.25 * self._about.input_size[0] / self._scale
         for centre, score in places:
             if not missing or score < LOCATOR_SURE:
                 break
-            held = [c for c in self._centres if c is not None]
-            if any(np.linalg.norm(centre - other) < reach for other in held):
+            if any(self._covers(look, centre) for look in self._now):
                 continue
-            pose = self._crop(frame, centre)
-            if _held(pose):  # of several animals, only those that are really there
+            look = self._fitted(frame, centre)
+            if look.held:  # of several animals, only those that are really there
                 animal = min(missing, key=lambda a: self._away(a, centre))
                 missing.remove(animal)
-                poses[animal], self._centres[animal] = pose, _centre(pose)
+                looks[animal] = self._now[animal] = look
 
-    def _surest(self, frame: Frame, places: list[tuple[np.ndarray, float]]) -> np.ndarray:
-        """(K, 3): a single animal's best guess, which is always given.
+    def _covers(self, look: Look | None, place: np.ndarray) -> bool:
+        """Whether a place is that of an animal which is held already."""
+        if look is None or look.centre is None:
+            return False
+        return float(np.linalg.norm(place - look.centre)) < 0.25 * self._about.input_size[0] / look.scale
+
+    def _single(self, frame: Frame, places: list[tuple[np.ndarray, float]]) -> Look:
+        """A single animal's best guess, which is always given.
 
         All places that rival the best one are looked at, and the surest counts: a network that has only seen animals is
         half sure of much that is none. Further places are tried until one holds the animal; then the whole frame.
         """
-        looks: list[np.ndarray] = []
+        looks: list[Look] = []
         for place, score in places:
-            if score < RIVAL * places[0][1] and any(map(_held, looks)):
+            if score < RIVAL * places[0][1] and any(look.held for look in looks):
                 break
-            looks.append(self._crop(frame, place))
-        best = max(looks, key=_certainty)
-        if not _doubtful(best) or self._frame % SCAN_FRAMES:
+            looks.append(self._fitted(frame, place))
+        best = _surest(looks)
+        if not _doubtful(best.pose) or self._frame % SCAN_FRAMES:
             return best
-        return max([best, *self._anywhere(frame)], key=_certainty)
+        anywhere = [self._anywhere(frame, scale) for scale in self._scales.of(frame.size)]
+        return _surest([best, *(look for looks in anywhere for look in looks)])
 
-    def _anywhere(self, frame: Frame) -> list[np.ndarray]:
-        """The surest pose (K, 3) of crops half a crop apart that cover the frame; nothing where these are too many."""
-        size, scale = self._about.input_size, self._scale
+    def _anywhere(self, frame: Frame, scale: float) -> list[Look]:
+        """The surest look of crops half a crop apart that cover the frame; nothing where these are too many."""
+        size = self._about.input_size
         rows, columns = (_middles(n, side / scale) for n, side in zip(frame.size[::-1], size[::-1]))
         views = [View.crop((x, y), size, scale) for y in rows for x in columns]
         if len(views) > MOST_CROPS:
@@ -203,7 +241,11 @@ class Poser:
         poses = np.concatenate([self.model.pose(np.stack([frame.warp(v) for v in group])) for group in groups])
         surest = int(poses[..., 2].sum(axis=1).argmax())
         centre = _centre(_in_frame(poses[surest], views[surest]))
-        return [] if centre is None else [self._crop(frame, centre)]
+        return [] if centre is None else [self._crop(frame, centre, scale)]
+
+
+def _surest(looks: Sequence[Look]) -> Look:
+    return max(looks, key=lambda look: look.certainty)
 
 
 def _inside(places: list[tuple[np.ndarray, float]], size: tuple[int, int]) -> list[tuple[np.ndarray, float]]:
@@ -219,9 +261,9 @@ def _middles(extent: float, side: float) -> list[float]:
     return np.linspace(side / 2, extent - side / 2, int(np.ceil(2 * extent / side)) - 1).tolist()
 
 
-def _doubtful(pose: np.ndarray | None) -> bool:
+def _doubtful(pose: np.ndarray) -> bool:
     """Whether what a single animal's crop shows may be something else; half of its keypoints may well be hidden."""
-    return pose is not None and bool(np.sort(pose[:, 2])[len(pose) // 2 :].mean() < DOUBTFUL)
+    return bool(np.sort(pose[:, 2])[len(pose) // 2 :].mean() < DOUBTFUL)
 
 
 def _in_frame(pose: np.ndarray, view: View) -> np.ndarray:
@@ -236,9 +278,7 @@ def _centre(pose: np.ndarray) -> np.ndarray | None:
     return (sure.min(axis=0) + sure.max(axis=0)) / 2 if len(sure) else None
 
 
-def _certainty(pose: np.ndarray) -> float:
-    return float(pose[:, 2].sum())
-
-
-def _held(pose: np.ndarray) -> bool:
-    return bool((pose[:, 2] >= SURE).mean() >= HELD)
+def _extent(pose: np.ndarray) -> float:
+    """The longer side of the box around the sure points."""
+    sure = pose[pose[:, 2] >= SURE, :2]
+    return float(np.ptp(sure, axis=0).max()) if len(sure) else 0.0

@@ -48,7 +48,7 @@ def fit_to_frames(model: PoseModel, frames: Iterable[Frame]) -> PoseModel:
 def _bound(model: PoseModel) -> bool:
     """Whether the model knows animals of a certain size in pixels only."""
     about = model.description
-    return about.pipeline == "crop" and 0 < len(about.frame_sizes) <= MOST_SIZES
+    return about.pipeline == "crop" and not about.spans and 0 < len(about.frame_sizes) <= MOST_SIZES
 
 
 def _ratios(model: PoseModel, size: Size) -> list[float]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from krolik.poses import FrameKey, State
+from krolik.scales import Scales
 from krolik.training.augmentation import AugmentationRanges, random_lights, random_views, reach, relit
 from krolik.training.image_cache import ImageCache
 from krolik.training.neighbours import FEWEST, laid_beside, located, random_neighbour
@@ -26,22 +27,30 @@ COMMON = 0.3  # a keypoint that is labelled in this part of the frames is not ra
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A frame seen through a base view, with the points to be found in it. points (N, K, 2), states (N, K)."""
+    """A frame seen through a base view, with the points to be found in it. points (N, K, 2), states (N, K).
+
+    weight: what a pixel of the frame counts in errors (see `Scales.weight`).
+    """
 
     key: FrameKey
     view: View
     points: np.ndarray
     states: np.ndarray
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """images (B, H, W, 3) uint8; points (B, N, K, 2) float32 in view pixels; states (B, N, K) int8; one view each."""
+    """images (B, H, W, 3) uint8; points (B, N, K, 2) float32 in view pixels; states (B, N, K) int8.
+
+    views: what each shows of the frame of its item; `items` are in the same order.
+    """
 
     images: np.ndarray
     points: np.ndarray
     states: np.ndarray
-    views: list[View]
+    views: Sequence[View] = ()
+    items: Sequence[Item] = ()
 
 
 def whole_frame_items(samples: Sequence[Sample], size: tuple[int, int]) -> list[Item]:
@@ -49,27 +58,29 @@ def whole_frame_items(samples: Sequence[Sample], size: tuple[int, int]) -> list[
     return [Item(s.key, View.fit(s.frame_size, size), s.points, s.states) for s in samples]
 
 
-def crop_items(samples: Sequence[Sample], size: tuple[int, int], scale: float) -> list[Item]:
-    """Each animal once, at the middle of a crop."""
+def crop_items(samples: Sequence[Sample], size: tuple[int, int], scales: Scales) -> list[Item]:
+    """Each animal once, at the middle of a crop that fits it."""
     items = []
     for sample in samples:
         for animal in range(len(sample.points)):
-            box = sample.box(animal)
-            if box is not None:
+            box, extent = sample.box(animal), sample.extent(animal)
+            if box is not None and extent is not None:
                 centre = (float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
-                view = View.crop(centre, size, scale)
-                items.append(Item(sample.key, view, sample.points[animal, None], sample.states[animal, None]))
+                view = View.crop(centre, size, scales.fitting(extent, sample.frame_size))
+                weight = scales.weight(extent, sample.frame_size)
+                items.append(Item(sample.key, view, sample.points[animal, None], sample.states[animal, None], weight))
     return items
 
 
-def locator_items(samples: Sequence[Sample], size: tuple[int, int]) -> list[Item]:
+def locator_items(samples: Sequence[Sample], size: tuple[int, int], scales: Scales) -> list[Item]:
     """Each frame once, on a thumbnail; the only keypoint is the centre of each animal's box."""
     items = []
     for sample in samples:
         boxes = [b for b in (sample.box(a) for a in range(len(sample.points))) if b is not None]
         points = np.array([[(b[:2] + b[2:]) / 2] for b in boxes], np.float32).reshape(-1, 1, 2)
         states = np.full(points.shape[:2], State.VISIBLE, np.int8)
-        items.append(Item(sample.key, View.fit(sample.frame_size, size), points, states))
+        weight = float(sample.weights(scales).mean()) if boxes else 1.0
+        items.append(Item(sample.key, View.fit(sample.frame_size, size), points, states, weight))
     return items
 
 
@@ -129,7 +140,7 @@ class Batches:
         images = self._images(chosen, views, points, rng)
         flipped = [self.items[place].view.mirrors != view.mirrors for place, view in zip(chosen, views)]
         points[flipped], states[flipped] = points[flipped][:, :, self.mirrored], states[flipped][:, :, self.mirrored]
-        return Batch(images, points, states, views)
+        return Batch(images, points, states, views, [self.items[place] for place in chosen])
 
     def _place(self, position: int) -> int:
         """Every item once per epoch, each epoch in an order of its own."""
@@ -191,13 +202,13 @@ def expect(items: Sequence[Item], images: ImageCache, ranges: AugmentationRanges
         images.expect(item.key, reach(item.view, ranges))
 
 
-def plain_batches(items: Sequence[Item], images: ImageCache, batch_size: int) -> Iterator[tuple[Batch, Sequence[Item]]]:
+def plain_batches(items: Sequence[Item], images: ImageCache, batch_size: int) -> Iterator[Batch]:
     """Every item once, as it is: for validation."""
     for first in range(0, len(items), batch_size):
         group = items[first : first + batch_size]
         (points, states), views = padded(group), [item.view for item in group]
         pixels = np.stack([images.warp(item.key, item.view) for item in group])
-        yield Batch(pixels, through(views, points), states, views), group
+        yield Batch(pixels, through(views, points), states, views, group)
 
 
 def padded(items: Sequence[Item]) -> tuple[np.ndarray, np.ndarray]:

@@ -51,11 +51,11 @@ def calibrate(
             part = slice(first, first + 8)
             seen = torch.from_numpy(batch.images[part]).to(device)
             found = network.decode(network.outputs(seen))[:, 0].cpu().numpy()  # (B, K, 3)
-            for pose, points, states, view in zip(
-                found, batch.points[part], batch.states[part], batch.views[part], strict=True
+            for item, pose, points, states, view in zip(
+                batch.items[part], found, batch.points[part], batch.states[part], batch.views[part], strict=True
             ):
                 judged = (states[0] != State.UNKNOWN) & inside(points[0], states[0], view.size)
-                errors = np.linalg.norm(pose[:, :2] - points[0], axis=-1) / view.scale
+                errors = np.linalg.norm(pose[:, :2] - points[0], axis=-1) * item.weight / view.scale
                 scores.append(pose[judged, 2])
                 right.append((np.nan_to_num(errors, nan=np.inf) <= within_px)[judged])
     return fit(np.concatenate(scores), np.concatenate(right), within_px)

@@ -67,7 +67,7 @@ def _sides(samples: Sequence[Sample], skeleton: Skeleton) -> list[Finding]:
 
 def _small(data: DataFingerprint) -> list[Finding]:
     longest = max(max(size) for size in data.frame_sizes)
-    if data.extent_px and data.extent_px < SMALL_ANIMAL * longest:
+    if data.extent_px and data.shares[2] < SMALL_ANIMAL:
         return [Finding("small-animal", f"the animal spans {data.extent_px:.0f} px of frames of {longest} px",
                         "It is located, then seen in a crop; a nearer camera would show more of it.")]  # fmt: skip
     return []

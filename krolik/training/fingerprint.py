@@ -10,6 +10,7 @@ import numpy as np
 from krolik.poses import State
 from krolik.skeleton import Skeleton
 from krolik.training.sides import sides
+from krolik.training.sizes import ALIKE, relative_sizes, spread
 from krolik.training.training_set import Sample
 
 TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
@@ -30,13 +31,19 @@ class Headings:
 
 @dataclass(frozen=True)
 class DataFingerprint:
-    """Sizes in frame pixels. extent_px: 95th percentile of the longer side of the box around an animal's points."""
+    """Sizes in frame pixels. extent_px: 95th percentile of the longer side of the box around an animal's points.
+
+    shares: 5th, 50th, 95th percentile of that side as a part of the frame's longer one. size_spread: how many times as
+    large as the smallest animals the largest are in pixels (95th to 5th percentile), whatever their posture.
+    """
 
     frames: int
     frame_sizes: tuple[tuple[int, int], ...]
     animals: int  # the most in one frame
     extent_px: float
     typical_extent_px: float
+    shares: tuple[float, float, float]
+    size_spread: float
     off_middle: float  # how far animals are from their frame's middle, 95th percentile, as a part of its longer side
     headings: Headings
     one_way_round: float  # part of the animals and pairs whose left and right lie as they mostly do; 0: nothing to tell
@@ -47,6 +54,11 @@ class DataFingerprint:
     def cut_out(self) -> bool:
         """Whether each picture was cut out around an animal, so that another one may be in it beside the one meant."""
         return self.animals == 1 and self.off_middle <= MIDDLE
+
+    @property
+    def varied(self) -> bool:
+        """Whether animals differ so much in size that no scale suits all of them."""
+        return self.size_spread > ALIKE and self.shares[2] > self.shares[0] > 0
 
     @property
     def from_above(self) -> bool:
@@ -64,12 +76,13 @@ class DataFingerprint:
 
 def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerprint:
     """Needs at least one sample with one located point."""
-    boxes, off = [], []
+    boxes, shares, off = [], [], []
     for sample in samples:
         for animal in range(len(sample.points)):
-            box = sample.box(animal)
-            if box is not None:
-                boxes.append(float(max(box[2:] - box[:2])))
+            box, extent = sample.box(animal), sample.extent(animal)
+            if box is not None and extent is not None:
+                boxes.append(extent)
+                shares.append(boxes[-1] / max(sample.frame_size))
                 middle = (np.array(sample.frame_size) - 1) / 2
                 off.append(float(np.abs((box[:2] + box[2:]) / 2 - middle).max() / max(sample.frame_size)))
     located = [(s.states >= State.OCCLUDED).any(axis=0) for s in samples]
@@ -79,6 +92,8 @@ def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerpri
         animals=max(len(s.points) for s in samples),
         extent_px=float(np.percentile(boxes, 95)),
         typical_extent_px=float(np.median(boxes)),
+        shares=tuple(np.percentile(shares, (5, 50, 95)).tolist()),
+        size_spread=spread(relative_sizes(np.concatenate([s.points for s in samples]))),
         off_middle=float(np.percentile(off, 95)),
         headings=measure_headings(samples),
         one_way_round=float(np.mean([usual for _, usual in sides(samples, skeleton)] or [0.0])),

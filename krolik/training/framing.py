@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from krolik.poses import State
+from krolik.training.sizes import ALIKE, relative_sizes, spread
 from krolik.training.training_set import Sample
 
 ROUNDS = 4
@@ -29,8 +30,13 @@ def with_whole_boxes(samples: Sequence[Sample]) -> list[Sample]:
     """The samples with places for framing (`Sample.framing`) where labels are unknown."""
     if not any((s.states == State.UNKNOWN).any() for s in samples):
         return list(samples)
-    shape = mean_shape(np.concatenate([s.points for s in samples]).astype(float))
-    return [replace(s, framing=np.stack([_completed(p, t, shape) for p, t in zip(s.points, s.states)]))
+    points = np.concatenate([s.points for s in samples]).astype(float)
+    sizes = relative_sizes(points)
+    if spread(sizes) <= ALIKE:
+        sizes = np.ones(len(points))
+    shape = mean_shape(points / sizes[:, None, None])
+    own = iter(sizes)
+    return [replace(s, framing=np.stack([_completed(p, t, next(own) * shape) for p, t in zip(s.points, s.states)]))
             if len(s.points) else s for s in samples]  # fmt: skip
 
 

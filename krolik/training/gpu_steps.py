@@ -88,7 +88,7 @@ def _made_up(spec: NetworkSpec, plan: Plan) -> Batch:
     width, height = plan.input_size
     images = np.random.default_rng(0).integers(0, 256, (plan.batch_size, height, width, 3), np.uint8)
     points = np.full((plan.batch_size, 1, spec.keypoints, 2), min(plan.input_size) / 2, np.float32)
-    return Batch(images, points, np.full(points.shape[:3], State.VISIBLE, np.int8), [])
+    return Batch(images, points, np.full(points.shape[:3], State.VISIBLE, np.int8))
 
 
 def _seconds_of_a_picture(plan: Plan) -> float:

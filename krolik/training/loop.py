@@ -205,24 +205,25 @@ def _worst(misplaced: Sequence[Misplaced]) -> list[Misplaced]:
 @torch.inference_mode()
 def validation_error(
     network: Network,
-    batches: Iterator[tuple[Batch, Sequence[Item]]],
+    batches: Iterator[Batch],
     device: str,
     found: Callable[[Misplaced], object] = lambda _: None,
 ) -> float:
     """Mean distance in frame pixels between labelled points and what is decoded (the nearest of several animals).
 
+    Where animals differ in size these are pixels at a typical one (`Item.weight`).
     `found` is told of every item that has a labelled point.
     """
     network.module.eval()
     errors = []
-    for batch, items in batches:
+    for batch in batches:
         decoded = network.decode(network.outputs(torch.from_numpy(batch.images).to(device))).cpu().numpy()
-        for item, poses in zip(items, decoded):
+        for item, poses in zip(batch.items, decoded):
             decoded_xy = item.view.inverse(poses[..., :2].astype(np.float64))  # (N', K, 2)
             own = []
             for points, states in zip(item.points, item.states):
                 nearest = np.linalg.norm(decoded_xy - points, axis=-1).min(axis=0)  # (K,)
-                own.append(nearest[states >= State.OCCLUDED])
+                own.append(item.weight * nearest[states >= State.OCCLUDED])
             errors += own
             if sum(map(len, own)):
                 found(Misplaced(item.key, float(np.concatenate(own).mean()), decoded_xy))

@@ -13,6 +13,7 @@ from typing import Literal
 
 from krolik.errors import InvalidSetting
 from krolik.networks import entry
+from krolik.scales import MARGIN, Scales, ladder
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint
@@ -22,7 +23,6 @@ CROP_PX = 192  # an input of this side trains to below 2 px in five minutes on t
 WHOLE_PX = 256
 LOCATOR_PX, LOCATOR_MOST_PX = 192, 576  # the longer side of the locator's thumbnails
 LOCATED_PX = 14.0  # an animal that spans less of a thumbnail is hardly found
-CROP_MARGIN = 1.3  # crop side per animal extent: room for the locator's error and for augmentation
 WORTH_CROPPING = 0.6  # a crop smaller than this part of the frame's longer side is worth a locator
 MULTIPLE = 64
 FEW_FRAMES = 50  # below so many labelled frames a pretrained body is worth its slower steps
@@ -87,6 +87,7 @@ class Settings:
 class Plan:
     """The configuration of one training. Sizes (width, height) in view pixels, scale in view pixels per frame pixel.
 
+    spans: the steps in which animals of unlike sizes are looked at (see `scales.py`); then scale is a typical one's.
     keypoint_weights: how much each keypoint counts in the loss. repeats: how often at most a frame with a rare keypoint
     is seen per epoch. proportions: whether distances between keypoints choose among the peaks of one. within_px: the
     distance, in frame pixels, that confidence is the probability of.
@@ -98,6 +99,7 @@ class Plan:
     pipeline: Pipeline
     input_size: tuple[int, int]
     scale: float
+    spans: tuple[float, ...]
     locator_size: tuple[int, int]
     animals: int
     sigma_px: float
@@ -122,6 +124,10 @@ class Plan:
     seed: int
     reasons: Mapping[str, str]
 
+    @property
+    def scales(self) -> Scales:
+        return Scales(self.input_size[0], self.scale, self.spans)
+
     def to_json(self) -> dict:
         return asdict(self)
 
@@ -134,8 +140,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, value: dict) -> Plan:
-        value = dict(value)
-        for name in ("input_size", "locator_size", "keypoint_weights"):
+        value = {"spans": (), **value}  # plans of trainings that began before there were any
+        for name in ("input_size", "spans", "locator_size", "keypoint_weights"):
             value[name] = tuple(value[name])
         ranges = dict(value["augmentation"])
         ranges["scale"], ranges["gain"] = tuple(ranges["scale"]), tuple(ranges["gain"])
@@ -163,7 +169,8 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
     if pipeline == "whole" and data.animals > 1:
         raise InvalidSetting("several animals in a frame need the pipeline 'crop'", "--pipeline", "Leave it out.")
     input_size, reasons["input_size"] = choose_input_size(data, pipeline, settings.input_px)
-    scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size))
+    spans = choose_spans(data, pipeline, settings.scale, reasons)
+    scale = decided("scale", settings.scale, *choose_scale(data, pipeline, input_size, spans))
     augmentation = choose_augmentation(data, reasons)
     within, reasons["within_px"] = choose_within(data, scale)
     precision, reasons["precision"] = choose_precision(machine.bf16_speedup)
@@ -185,7 +192,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
         pretrained=pretrained,
         pipeline=pipeline,
         input_size=input_size,
-        scale=scale,
+        scale=scale, spans=spans,
         locator_size=locator_size(data),
         animals=data.animals,
         sigma_px=5.0,
@@ -216,7 +223,7 @@ def decide(data: DataFingerprint, machine: MachineFingerprint, settings: Setting
 AUGMENTATION = "augmentation."  # what the names of its fields begin with
 # what has an option of its own, or no sense of its own
 FIXED = {"reasons", "budget", "seed", "augmentation", "animals", "pretrained", "network",
-         "pipeline", "scale", "width", "batch_size", "input_size", "locator_size", "device"}  # fmt: skip
+         "pipeline", "scale", "spans", "width", "batch_size", "input_size", "locator_size", "device"}  # fmt: skip
 POSITIVE = {"sigma_px", "locator_sigma_px", "learning_rate", "body_learning_rate", "within_px"}
 AT_MOST_256 = {"threads", "workers", "devices"}
 AT_MOST_ONE = {"average_decay", "locator_share", "noise_chance", "blur_chance", "shift", "neighbour_chance"}
@@ -288,9 +295,11 @@ def choose_within(data: DataFingerprint, scale: float) -> tuple[float, str]:
 
 def choose_pipeline(data: DataFingerprint) -> tuple[Pipeline, str]:
     longest = max(max(size) for size in data.frame_sizes)
-    crop = CROP_MARGIN * data.extent_px
+    crop = MARGIN * data.extent_px
     if data.animals > 1:
         return "crop", f"up to {data.animals} animals in a frame: each gets a crop of its own"
+    if data.varied and MARGIN * data.shares[0] < WORTH_CROPPING:
+        return "crop", f"some animals span only {data.shares[0]:.0%} of a frame: crops show all about as large"
     if crop < WORTH_CROPPING * longest:
         return "crop", f"the animal spans {data.extent_px:.0f} px of {longest} px: a crop shows it larger"
     return "whole", f"the animal spans {data.extent_px:.0f} px of {longest} px: a crop would gain little"
@@ -309,11 +318,31 @@ def choose_input_size(data: DataFingerprint, pipeline: Pipeline, wish: int | Non
     return (sides[0], sides[1]), f"the frame's proportions, longer side {longest} px" + (", set by you" if wish else "")
 
 
-def choose_scale(data: DataFingerprint, pipeline: Pipeline, size: tuple[int, int]) -> tuple[float, str]:
+def choose_spans(
+    data: DataFingerprint, pipeline: Pipeline, scale: float | None, reasons: dict[str, str]
+) -> tuple[float, ...]:
+    """The steps in which animals are looked at, and why in `reasons`; none where one scale suits all, or is wished."""
+    if pipeline == "whole" or scale is not None or not data.varied:
+        return ()
+    least, _, most = data.shares
+    spans = ladder(least, most)
+    reasons["spans"] = (
+        "frames differ in size, and animals with them: they span about the same part of each" if len(spans) == 1 else
+        f"animals span {least:.0%} to {most:.0%} of a frame: each is looked at in one of {len(spans)} sizes, as fits it"
+    )  # fmt: skip
+    return spans
+
+
+def choose_scale(
+    data: DataFingerprint, pipeline: Pipeline, size: tuple[int, int], spans: tuple[float, ...]
+) -> tuple[float, str]:
     if pipeline == "whole":
         ratio = min(min(size[0] / w, size[1] / h) for w, h in data.frame_sizes)
         return round(ratio, 4), "the frame fitted into the input"
-    crop = CROP_MARGIN * data.extent_px
+    if spans:
+        extent = MARGIN * math.sqrt(data.shares[2] / data.shares[0]) ** (1 / len(spans)) * data.typical_extent_px
+        return round(size[0] / extent, 4), f"where an animal spans {data.typical_extent_px:.0f} px, as is typical"
+    crop = MARGIN * data.extent_px
     # never enlarge by more than 2: an interpolated pixel tells nothing new
     scale = round(min(2.0, size[0] / max(1.0, crop)), 4)
     return scale, f"a crop of {size[0] / scale:.0f} px holds 95 % of the animals ({data.extent_px:.0f} px) with room"
@@ -378,7 +407,8 @@ def choose_locator_share(budget: Budget, size: tuple[int, int]) -> float:
 def locator_size(data: DataFingerprint) -> tuple[int, int]:
     """(width, height) of the thumbnails that animals are found in: larger ones where they are small in the frame."""
     width, height = max(data.frame_sizes, key=lambda size: size[0] * size[1])
-    needed = LOCATED_PX * max(width, height) / max(1.0, data.typical_extent_px)
+    share = data.shares[0] if data.varied else data.typical_extent_px / max(width, height)
+    needed = LOCATED_PX / max(share, 1 / max(width, height))
     ratio = min(LOCATOR_MOST_PX, max(LOCATOR_PX, needed)) / max(width, height)
     sides = [max(MULTIPLE, MULTIPLE * round(side * ratio / MULTIPLE + 0.2)) for side in (width, height)]
     return (sides[0], sides[1])

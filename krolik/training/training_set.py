@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from krolik.poses import FrameKey, LabeledFrame, State
+from krolik.scales import Scales
 from krolik.skeleton import Skeleton
 
 
@@ -40,6 +41,16 @@ class Sample:
             whole = self.framing[animal]
             points = whole[np.isfinite(whole).all(axis=1)]
         return np.concatenate([points.min(axis=0), points.max(axis=0)]) if len(points) else None
+
+    def extent(self, animal: int) -> float | None:
+        """The longer side of the animal's box, if it has one."""
+        box = self.box(animal)
+        return None if box is None else float(max(box[2:] - box[:2]))
+
+    def weights(self, scales: Scales) -> np.ndarray:
+        """(N,): what a pixel counts at each animal (see `Scales.weight`)."""
+        extents = [self.extent(animal) for animal in range(len(self.points))]
+        return np.array([1.0 if e is None else scales.weight(e, self.frame_size) for e in extents])
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from krolik.inference import pipeline
 from krolik.inference.model import ModelDescription
-from krolik.inference.poser import Poser, _doubtful, _inside, _middles
+from krolik.inference.poser import Look, Poser, _doubtful, _inside, _middles
 from krolik.skeleton import Skeleton
 from krolik.video import Frame
 
@@ -39,8 +39,8 @@ class SpotModel:
             out.append(points)
         return np.array(out, np.float32)
 
-    def scale(self, size):
-        return self.description.scale
+    def scales(self, size):
+        return self.description.scales
 
     def locate(self, image):
         self.located += 1
@@ -258,12 +258,12 @@ def test_animals_that_were_lost_are_who_they_were():
 def test_of_two_crops_on_one_animal_the_one_that_jumped_lets_go(jumped):
     poser = Poser(SpotModel(animals=2))  # pyright: ignore
     stays = 1 - jumped
-    poser._last[stays], poser._last[jumped] = (np.array([[x, 60.0, 0.9]] * 2) for x in (100.0, 70.0))
-    poser._centres = [np.array([102.0, 60.0])] * 2
-    poses: list[np.ndarray | None] = [np.array([[109, 60, 0.9], [95, 60, 0.9]], np.float32) for _ in range(2)]
-    poser._drop_doubles(poses)
-    assert poses[jumped] is None and poser._centres[jumped] is None
-    assert poses[stays] is not None and poser._centres[stays] is not None
+    poser._last[stays], poser._last[jumped] = (Look(np.array([[x, 60.0, 0.9]] * 2), 1.0) for x in (100.0, 70.0))
+    looks: list[Look | None] = [Look(np.array([[109, 60, 0.9], [95, 60, 0.9]], np.float32), 1.0) for _ in range(2)]
+    poser._now = list(looks)
+    poser._drop_doubles(looks)
+    assert looks[jumped] is None and poser._now[jumped] is None
+    assert looks[stays] is not None and poser._now[stays] is not None
 
 
 def test_one_of_two_is_missing():

@@ -10,6 +10,7 @@ import pytest
 from krolik.errors import InvalidFile
 from krolik.inference.poser import Poser
 from krolik.inference.zoom import LOOKED_AT, fit_to_frames, fit_to_video
+from krolik.scales import Scales
 from krolik.video import Frame
 from tests.inference.test_pipeline import SIZE, Clip, SpotModel, picture
 
@@ -32,8 +33,8 @@ class SizedModel(SpotModel):
         other.zooms = zooms
         return other
 
-    def scale(self, size):
-        return self.zooms.get(size, 1.0)
+    def scales(self, size):
+        return Scales(64, self.zooms.get(size, 1.0))
 
     def pose(self, images):
         self.seen += 1

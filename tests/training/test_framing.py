@@ -37,6 +37,17 @@ def test_a_rarely_labelled_tail_is_inside_the_box(herd):
         assert np.isnan(one.points[0, 3]).all() == (one.states[0, 3] == State.UNKNOWN)  # labels stay as they are
 
 
+def test_the_unlabelled_tail_of_a_large_animal_is_far_away(rng):
+    """A camera that comes nearer: four times as large an animal has four times as long a tail."""
+    herd = [placed(rng.uniform(-np.pi, np.pi), rng.uniform(0.5, 2), rng.uniform(300, 600, 2)) for _ in range(40)]
+    samples = with_whole_boxes([sample(points, [True, True, True, i < 8]) for i, points in enumerate(herd)])
+    for points, one in zip(herd, samples):
+        box = one.box(0)
+        assert box is not None
+        size = np.ptp(points, axis=0).max()
+        np.testing.assert_allclose(box, [*points.min(axis=0), *points.max(axis=0)], atol=0.1 * size)
+
+
 def test_complete_labels_are_left_alone(herd):
     samples = [sample(points, [True] * 4) for points in herd]
     assert with_whole_boxes(samples) == samples

@@ -100,6 +100,6 @@ def test_the_model_of_a_gpu_says_the_same_on_a_processor():
     session = onnxruntime.InferenceSession(stage.onnx, providers=["CPUExecutionProvider"])
     sample = DATA.validation[0]
     items = whole_frame_items([sample], model.plan.input_size)
-    batch, _ = next(plain_batches(items, ImageCache(DATA.load), 1))
+    batch = next(plain_batches(items, ImageCache(DATA.load), 1))
     poses = np.asarray(session.run(["poses"], {"images": batch.images})[0])
     assert np.linalg.norm(poses[0, 0, :, :2] - batch.points[0, 0], axis=-1).mean() < 8

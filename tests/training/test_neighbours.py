@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from krolik.poses import FrameKey, State
+from krolik.scales import Scales
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.batches import Batches, crop_items
 from krolik.training.image_cache import ImageCache
@@ -80,7 +81,7 @@ def made(found: list[Sample], ranges: AugmentationRanges, loaded: list[FrameKey]
             loaded.append(key)
         return np.random.default_rng(key.index).integers(0, 256, (1200, 1200, 3), np.uint8)
 
-    items = crop_items(found, (64, 64), 0.5)
+    items = crop_items(found, (64, 64), Scales(64, 0.5))
     return Batches(items, ImageCache(load), ranges, np.arange(4), 4, 0)
 
 

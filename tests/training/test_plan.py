@@ -16,7 +16,8 @@ from krolik.training.training_set import Sample
 
 MACHINE = MachineFingerprint(2, "cpu", "test", 0.5)
 TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0, 40.0), Headings(0.0, 0.05, 150.0, 150.0)
-MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
+SHARES = (0.14, 0.17, 0.2)
+MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, SHARES, 1.3, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
 
 
 def test_a_small_animal_gets_a_crop():
@@ -120,6 +121,31 @@ def test_small_animals_are_looked_for_in_larger_thumbnails(extent, frame, size):
     assert (plan.locator_share > 0.15) == (size[0] * size[1] > 192 * 192 * 1.15)
 
 
+def test_animals_of_unlike_sizes_are_looked_at_in_steps():
+    far_and_near = replace(MOUSE, size_spread=5.0, shares=(0.1, 0.2, 0.5))
+    plan = decide(far_and_near, MACHINE, Settings())
+    assert plan.pipeline == "crop" and len(plan.spans) == 4 and plan.spans[-1] == pytest.approx(1.3 * 0.5)
+    assert "spans" in {row[0] for row in plan.rows()} and plan.reasons["spans"].startswith("animals span 10% to 50%")
+    assert plan.locator_size == (192, 128) and decide(
+        replace(far_and_near, shares=(0.03, 0.1, 0.5)), MACHINE, Settings()).locator_size[0] > 400  # fmt: skip
+    assert Plan.from_json(plan.to_json()) == plan
+    assert not decide(far_and_near, MACHINE, Settings(scale=1.0)).spans  # as wished
+    assert not decide(far_and_near, MACHINE, Settings(pipeline="whole")).spans
+    assert not decide(MOUSE, MACHINE, Settings()).spans
+    older = plan.to_json()
+    del older["spans"]
+    assert Plan.from_json(older).spans == ()
+
+
+def test_frames_of_unlike_sizes_with_the_same_scene_need_one_step():
+    """A third and thrice the width: the animal spans the same part of each."""
+    data = replace(MOUSE, size_spread=9.0, frame_sizes=((213, 160), (640, 480), (1920, 1440)))
+    plan = decide(data, MACHINE, Settings())
+    assert plan.spans == (pytest.approx(1.3 * 0.2),)
+    assert [plan.scales.of(size) for size in data.frame_sizes] == [
+        [pytest.approx(192 / (0.26 * width), rel=1e-3)] for width in (213, 640, 1920)]  # fmt: skip
+
+
 def test_a_gpu_gets_several_threads_that_prepare():
     assert decide(MOUSE, MACHINE, Settings()).workers == 1
     assert decide(MOUSE, replace(MACHINE, device="cuda", cores=16), Settings()).workers == WORKERS
@@ -175,6 +201,26 @@ def test_fingerprint_tells_top_from_side_view(rng):
     assert top.from_above and top.headings.vertical > 0.12 and top.headings.gap_deg < 50
     assert not side.from_above and side.headings.vertical < 0.02 and side.headings.gap_deg > 90
     assert top.labelled == (80, 80, 80) and 70 < top.extent_px <= 100.1
+
+
+def sized(factors, rng, labelled=slice(None)) -> list[Sample]:
+    """Animals in any pose so many times as large, of which only some points may be labelled."""
+    out = []
+    for sample, factor in zip(samples(rng.uniform(-np.pi, np.pi, len(factors)), rng), factors, strict=True):
+        states = np.full((1, 3), State.UNKNOWN, np.int8)
+        states[:, labelled] = State.VISIBLE
+        points = np.where((states == State.VISIBLE)[..., None], sample.points * np.float32(factor), np.nan)
+        out.append(replace(sample, points=points.astype(np.float32), states=states))
+    return out
+
+
+def test_how_much_animals_differ_in_size_does_not_depend_on_pose_and_labels(rng):
+    bones = Skeleton.of(["nose", "tail", "left_ear"])
+    alike = [*sized(np.ones(30), rng), *sized(np.ones(30), rng, slice(0, 3, 2))]  # the latter show a half of the body
+    assert measure_data(alike, bones).size_spread < 1.1 and not measure_data(alike, bones).varied
+    unlike = measure_data(sized(np.exp(rng.uniform(np.log(0.5), np.log(2), 60)), rng), bones)
+    assert 3 < unlike.size_spread < 4.1 and unlike.varied
+    assert 0 < unlike.shares[0] < unlike.shares[1] < unlike.shares[2]
 
 
 def test_pictures_that_were_cut_out_around_an_animal_are_told_from_films(rng):

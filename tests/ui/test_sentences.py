@@ -24,7 +24,8 @@ NOTES = json.loads((ROOT / "web/src/locales/notes.ru.json").read_text("utf-8")) 
 PATTERNS = {s: re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(s))) for s in RUSSIAN}
 NAMES = ("nose", "left_ear", "right_ear", "tail")
 TURNS, UPRIGHT = Headings(0.13, 0.4, 40.0, 40.0), Headings(0.0, 0.05, 150.0, 150.0)
-MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
+SHARES = (0.14, 0.17, 0.2)
+MOUSE = DataFingerprint(93, ((640, 480),), 1, 125.0, 110.0, SHARES, 1.3, 0.3, TURNS, 1.0, 1, (93, 93, 93, 93))
 MACHINE = MachineFingerprint(2, "cpu", "a processor", 0.5)
 # said where a plan is made ready, which takes a GPU, a model or folds; and by a training
 ELSEWHERE = ("goes on from the model hare-1", "measured here: of 8, 16, 32 the largest whose steps are hardly slower",
@@ -45,6 +46,8 @@ def reasons() -> set[str]:
         replace(MOUSE, animals=3, headings=halves),
         replace(MOUSE, extent_px=600.0, headings=UPRIGHT, pairs=0),
         replace(MOUSE, off_middle=0.01),
+        replace(MOUSE, size_spread=3.0, shares=(0.1, 0.2, 0.5)),
+        replace(MOUSE, size_spread=3.0),
     ]
     machines = [MACHINE, replace(MACHINE, bf16_speedup=0.0), replace(MACHINE, device="cuda", bf16_speedup=1.6)]
     wishes = [
