@@ -167,9 +167,16 @@ def _same_run(file: ProjectFile, settings: dict) -> int | None:
 
 
 def _note_zooms(model: PoseModel, name: str, reporter: Reporter) -> None:
-    learnt = ", ".join(f"{width}×{height}" for width, height in model.description.frame_sizes)
+    sizes = model.description.frame_sizes
+    learnt = ", ".join(f"{width}×{height}" for width, height in sizes)
     for (width, height), zoom in sorted(model.zooms.items()):
         size = f"{width}×{height}"
+        if (width, height) in sizes:
+            reporter.note(
+                f"{name}: its animals seem {1 / zoom:.1f} times as large as those that the model learnt from; "
+                f"they are looked at {zoom:.2f} times as large, where it is surer of them"
+            )
+            continue
         reporter.note(
             f"{name}: its frames are {size}, the model learnt from {learnt}; "
             f"they are looked at {zoom:.2f} times as large, where it is surer of them"

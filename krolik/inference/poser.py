@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from krolik.inference.model import PoseModel
+from krolik.inference.thumbnails import middles, thumbnails
 from krolik.video import Frame
 from krolik.views import View
 
@@ -30,6 +31,8 @@ MOST_CROPS = 64  # a frame that takes more is not searched so
 AT_ONCE = 8
 LEAP = 0.12  # a point that goes this far in one frame (in crop sides) may be a mistake: the animal is looked for
 SURER = 1.05  # a place must be that much surer than the one that was followed: two animals may look the same
+SAME_PLACE = 0.25  # places nearer than this (in crop sides) are one
+MOST_PLACES = 4  # that are looked at beside as many as there are animals, of those that windows show
 OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
 
 
@@ -174,9 +177,7 @@ class Poser:
 
     def _find(self, frame: Frame, looks: list[Look | None], missing: list[int], leapt: list[int]) -> None:
         """Looks for animals that are missing, or have leapt, on a thumbnail, away from those that are held."""
-        view = View.fit(frame.size, self._about.locator_size)
-        found = self.model.locate(frame.warp(view))
-        places = _inside([(view.inverse(np.array([x, y], float)), float(score)) for x, y, score in found], frame.size)
+        places = self._places(frame)
         if len(looks) == 1:
             best, followed = self._single(frame, places), looks[0]
             if followed is not None and best.certainty < SURER * followed.certainty:
@@ -191,6 +192,23 @@ class Poser:
             if looks[animal] is None and look is not None:
                 looks[animal] = self._now[animal] = look
         self._drop_doubles(looks)
+
+    def _places(self, frame: Frame) -> list[tuple[np.ndarray, float]]:
+        """Where the locator sees animals, and how surely, the surest first."""
+        places: list[tuple[np.ndarray, float]] = []
+        views = thumbnails(self._about, frame.size, self.model.zooms.get(frame.size, 1.0))
+        for view in views:
+            found = self.model.locate(frame.warp(view))
+            places += [(view.inverse(np.array([x, y], float)), float(score)) for x, y, score in found]
+        places = _inside(places, frame.size)
+        if len(views) == 1:
+            return places
+        apart: list[tuple[np.ndarray, float]] = []  # windows overlap
+        near = SAME_PLACE * self._about.input_size[0] / self._scales.of(frame.size)[0]
+        for place, score in sorted(places, key=lambda found: -found[1]):
+            if all(np.linalg.norm(place - other) > near for other, _ in apart):
+                apart.append((place, score))
+        return apart[: MOST_PLACES + len(self._now)]
 
     def _place(
         self, frame: Frame, places: list[tuple[np.ndarray, float]], looks: list[Look | None], missing: list[int]
@@ -211,7 +229,7 @@ class Poser:
         """Whether a place is that of an animal which is held already."""
         if look is None or look.centre is None:
             return False
-        return float(np.linalg.norm(place - look.centre)) < 0.25 * self._about.input_size[0] / look.scale
+        return float(np.linalg.norm(place - look.centre)) < SAME_PLACE * self._about.input_size[0] / look.scale
 
     def _single(self, frame: Frame, places: list[tuple[np.ndarray, float]]) -> Look:
         """A single animal's best guess, which is always given.
@@ -233,7 +251,7 @@ class Poser:
     def _anywhere(self, frame: Frame, scale: float) -> list[Look]:
         """The surest look of crops half a crop apart that cover the frame; nothing where these are too many."""
         size = self._about.input_size
-        rows, columns = (_middles(n, side / scale) for n, side in zip(frame.size[::-1], size[::-1]))
+        rows, columns = (middles(n, side / scale) for n, side in zip(frame.size[::-1], size[::-1]))
         views = [View.crop((x, y), size, scale) for y in rows for x in columns]
         if len(views) > MOST_CROPS:
             return []
@@ -252,13 +270,6 @@ def _inside(places: list[tuple[np.ndarray, float]], size: tuple[int, int]) -> li
     """The places that lie in the frame, or all if none does: an animal's middle is never outside."""
     inside = [p for p in places if ((p[0] > -1) & (p[0] < size)).all()]
     return inside or places
-
-
-def _middles(extent: float, side: float) -> list[float]:
-    """Of windows of `side` that cover 0 to `extent`, half a window apart at most."""
-    if extent <= side:
-        return [extent / 2]
-    return np.linspace(side / 2, extent - side / 2, int(np.ceil(2 * extent / side)) - 1).tolist()
 
 
 def _doubtful(pose: np.ndarray) -> bool:

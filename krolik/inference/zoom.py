@@ -1,15 +1,15 @@
-"""How large animals are in frames of a size that a model was not trained on.
+"""How large animals are in a film that a model was not made for: in frames of another size, or from another distance.
 
 A crop's scale is that of the training frames. The same scene in a film of half their width shows animals half as large,
 and they have to be looked at twice as large. Or the film shows half of the scene, and they are as large as they were.
-A few frames tell: the network is surer of animals of the size that it knows.
+Or its camera is nearer. A few frames tell: the network is surer of animals of the size that it knows.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -21,28 +21,55 @@ from krolik.video import Frame, Video
 LOOKED_AT = 12  # frames of a video
 SAME = 1.15  # sizes nearer than this need no other scale: training varies it by more
 MOST_SIZES = 3  # a model that learnt from frames of more sizes is not bound to any
+FEWEST = 6  # frames that tell how far the camera is
+KNOWN = 0.9  # a model that is as sure as this knows animals of this size
+STEP, MOST_STEPS = math.sqrt(2), 3  # sizes that are tried: from a third to three times as large
+SURER, SURER_BY = 1.1, 0.1  # a model must be that much surer of another distance
 
 
 def fit_to_video(model: PoseModel, video: Video) -> PoseModel:
-    """The model as it is surest of a video's animals; itself where the frames are as large as those it learnt from."""
-    all_alike = video.index is not None  # a folder may have pictures of several sizes
-    if not _bound(model) or (all_alike and not _ratios(model, video.size)):
-        return model
-    return fit_to_frames(model, _some(video))
+    """The model as it is surest of a video's animals; itself where they are as large as those it learnt from."""
+    return fit_to_frames(model, _some(video)) if _bound(model) else model
 
 
 def fit_to_frames(model: PoseModel, frames: Iterable[Frame]) -> PoseModel:
     """The model as it is surest of the animals in these frames, for each of their sizes."""
     of_size: dict[Size, list[Frame]] = defaultdict(list)
-    for frame in frames:
-        if _ratios(model, frame.size):
-            of_size[frame.size].append(frame)
-    zooms = {}
-    for size, shown in of_size.items():
-        surest = max((1.0, *_ratios(model, size)), key=lambda zoom: _certainty(model.zoomed({size: zoom}), shown))
-        if surest != 1:
-            zooms[size] = surest
+    for frame in frames if _bound(model) else ():
+        of_size[frame.size].append(frame)
+    zooms = {size: zoom for size, shown in of_size.items() if (zoom := _surest(model, size, shown)) != 1}
     return model.zoomed(zooms) if zooms else model
+
+
+def _surest(model: PoseModel, size: Size, shown: list[Frame]) -> float:
+    """How much larger these frames of one size are looked at best."""
+    ratios = _ratios(model, size)
+    if not ratios and len(shown) < FEWEST:
+        return 1.0
+    sure: dict[float, float] = {}
+
+    def sureness(zoom: float) -> float:
+        if zoom not in sure:
+            sure[zoom] = _certainty(model.zoomed({size: zoom}) if zoom != 1 else model, shown)
+        return sure[zoom]
+
+    best = max((1.0, *ratios), key=sureness)
+    return best if len(shown) < FEWEST else _from_another_distance(best, sureness)
+
+
+def _from_another_distance(usual: float, sureness: Callable[[float], float]) -> float:
+    """The zoom beside the usual one, larger or smaller step by step, that the model is far surer of; or else that."""
+    if sureness(usual) >= KNOWN:
+        return usual
+    step = max((1 / STEP, STEP), key=lambda factor: sureness(usual * factor))
+    best, tried = usual, usual
+    for _ in range(MOST_STEPS):
+        tried *= step
+        if sureness(tried) < sureness(best):
+            break
+        best = tried
+    far_surer = sureness(best) > max(SURER * sureness(usual), sureness(usual) + SURER_BY)
+    return best if far_surer else usual
 
 
 def _bound(model: PoseModel) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from krolik.errors import InvalidFile
 from krolik.inference.poser import Poser
-from krolik.inference.zoom import LOOKED_AT, fit_to_frames, fit_to_video
+from krolik.inference.zoom import FEWEST, LOOKED_AT, STEP, _from_another_distance, fit_to_frames, fit_to_video
 from krolik.scales import Scales
 from krolik.video import Frame
 from tests.inference.test_pipeline import SIZE, Clip, SpotModel, picture
@@ -22,6 +22,7 @@ class SizedModel(SpotModel):
     """It knows spots of one size, and is the less sure of others the larger or smaller they are."""
 
     zooms = {}
+    spot = SPOT  # as large as it learnt them
 
     def __init__(self, *sizes, which="crop"):
         super().__init__(which=which)
@@ -30,7 +31,7 @@ class SizedModel(SpotModel):
 
     def zoomed(self, zooms):
         other = SizedModel(*self.description.frame_sizes, which=self.description.pipeline)
-        other.zooms = zooms
+        other.zooms, other.spot = zooms, self.spot
         return other
 
     def scales(self, size):
@@ -42,7 +43,7 @@ class SizedModel(SpotModel):
         for pose, image in zip(poses, images, strict=True):
             for channel in (0, 1):
                 lit = max(1, int((image[..., channel] > 128).sum()))
-                pose[channel, 2] *= min(lit / SPOT, SPOT / lit)
+                pose[channel, 2] *= min(lit / self.spot, self.spot / lit)
         return poses
 
 
@@ -115,3 +116,45 @@ def test_pictures_of_several_sizes_in_one_folder():
     frames = [shown(1), shown(2), shown(0.5), shown(2)]
     fitted = fit_to_video(model, Folder(frames))  # pyright: ignore
     assert fitted.zooms == {frames[1].size: 0.5, frames[2].size: 2.0}
+
+
+def from_nearer(factor: float, place=CENTRE) -> Frame:
+    """A frame of the usual size whose camera shows the animal so many times as large, at `place`."""
+    (x, y), (left, top) = place, CENTRE
+    matrix = np.array([[factor, 0, x - factor * left], [0, factor, y - factor * top]], float)
+    return Frame(cv2.warpAffine(picture(CENTRE), matrix, SIZE, flags=cv2.INTER_NEAREST))
+
+
+@pytest.mark.parametrize(("factor", "learnt"), [(2, 1), (3, 1), (1, 2)])
+def test_a_camera_that_is_nearer_or_farther(factor, learnt):
+    """Than when the model learnt animals that were so many times as large as in `picture`."""
+    model, frames = SizedModel(SIZE), [from_nearer(factor)] * FEWEST
+    model.spot *= learnt**2
+    fitted = fit_to_frames(model, frames)  # pyright: ignore
+    assert 0.7 < fitted.zooms[SIZE] * factor / learnt < 1.45
+    pose = Poser(fitted)(frames[0])
+    np.testing.assert_allclose(pose[0, 0, :2], (CENTRE[0] + 7 * factor, CENTRE[1]), atol=1.6 * factor)
+    assert pose[0, :, 2].mean() > 0.5 > Poser(model)(frames[0])[0, :, 2].mean()  # pyright: ignore
+
+
+def test_a_camera_that_is_where_it_was_costs_one_look():
+    model = SizedModel(SIZE)
+    assert fit_to_frames(model, [from_nearer(1)] * FEWEST) is model and model.seen <= 2 * FEWEST  # pyright: ignore
+
+
+EMPTY = Frame(np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+
+
+@pytest.mark.parametrize("frames", [[from_nearer(2)] * (FEWEST - 1), [EMPTY] * 12])
+def test_few_frames_or_nothing_in_them_tell_of_no_other_camera(frames):
+    model = SizedModel(SIZE)
+    assert fit_to_frames(model, frames) is model  # pyright: ignore
+
+
+def test_a_little_more_certainty_is_no_other_camera():
+    """Of an animal that is hard to see, one size or another is a little surer by chance."""
+    sureness = {0.5: 0.2, 1 / STEP: 0.41, 1.0: 0.4, STEP: 0.45, 2.0: 0.47, 2 * STEP: 0.3}
+    near = lambda zoom: sureness[min(sureness, key=lambda z: abs(z - zoom))]  # noqa: E731
+    assert _from_another_distance(1.0, near) == 1
+    assert _from_another_distance(1.0, lambda zoom: near(zoom) + 0.1 * (zoom > 1.9)) == pytest.approx(2)
+    assert _from_another_distance(1.0, lambda zoom: 1.0 if zoom == 1 else 1.1) == 1
