@@ -1,10 +1,11 @@
-"""Errors in pictures that are not like the film a model was made for: far apart in time, or of another size.
+"""Errors in pictures that are not like the film a model was made for: far apart in time, of another size or distance.
 
     python benchmarks/other_films.py DATA [--budget 60s] [--seeds 0 1 2] [--json results.json]
 
 openfield, split `every:5`: the test frames, in which the mouse is somewhere else each time, are written as a folder of
-images, as they are and larger and smaller, and predicted as one video; `evaluate` looks at each by itself, as it is.
-Errors in pixels of the original frames, over all labelled points of the test frames.
+images, as they are, larger and smaller, and as a nearer or farther camera would show them in frames of the same size,
+and predicted as one video; `evaluate` looks at each by itself, as it is. Errors in pixels of the original frames, over
+all labelled points of the test frames.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from krolik.training.machine import core_count
 from krolik.training.splits import TEST
 
 SIZES = (1.0, 0.33, 0.5, 0.75, 1.5, 2.0, 3.0)
+DISTANCES = (0.35, 0.5, 0.7, 1.4, 2.0, 2.8)  # how many times as large animals are in frames of the same size
+ROOM = 1.2  # between the animal's farthest point and the frame's border
 
 
 def main() -> None:
@@ -54,23 +57,41 @@ def measure(project: api.Project, folder: Path):
     yield {"how": "evaluate", "n": overall.n, "mean_px": overall.mean_error_px, "p95_px": overall.p95_error_px}
     parts = project.split("every:5", "benchmark")
     tested = [frame for frame in project.labels if parts[frame.key] == TEST]
-    truth = np.array([frame.instances[0].points for frame in tested])
-    for size in SIZES:
-        pictures = folder / f"{size}"
+    shown = [(load_pixels(project.file, frame.key), frame.instances[0].points) for frame in tested]
+    ways = [("times as large", resized, size) for size in SIZES] + [("times as near", nearer, d) for d in DISTANCES]
+    for words, change, factor in ways:
+        pictures = folder / f"{factor} {words}"
         pictures.mkdir()
-        for number, frame in enumerate(tested):
-            how = cv2.INTER_AREA if size < 1 else cv2.INTER_LINEAR
-            picture = cv2.resize(load_pixels(project.file, frame.key), None, fx=size, fy=size, interpolation=how)
+        truth = []
+        for number, (rgb, points) in enumerate(shown):
+            picture, moved = change(rgb, points, factor)
+            truth.append(moved)
             cv2.imwrite(str(pictures / f"{number:03d}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         project.predict(pictures)
         run = runs.every(project.file, "predict")[0]
         blocks = list(predictions.blocks(project.file, run.id, run.document["video"]))
-        found = (np.concatenate([b.xy for b in blocks])[:, 0] + 0.5) / size - 0.5
-        errors = np.linalg.norm(found - truth, axis=-1)
+        errors = np.linalg.norm(np.concatenate([b.xy for b in blocks])[:, 0] - np.array(truth), axis=-1) / factor
         yield {
-            "how": f"a folder, {size:g} times as large", "n": errors.size, "mean_px": float(errors.mean()),
+            "how": f"a folder, {factor:g} {words}", "n": errors.size, "mean_px": float(errors.mean()),
             "p95_px": float(np.percentile(errors, 95)),
         }  # fmt: skip
+
+
+def resized(rgb: np.ndarray, points: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """The picture so many times as wide and high, and its points (K, 2)."""
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return cv2.resize(rgb, None, fx=factor, fy=factor, interpolation=how), (points + 0.5) * factor - 0.5
+
+
+def nearer(rgb: np.ndarray, points: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same from a camera that shows all so many times as large, the animal inside; beyond the frame, its border."""
+    size, middle = np.array(rgb.shape[1::-1]), points.mean(axis=0)
+    reach = ROOM * factor * np.abs(points - middle).max()
+    place = np.clip(middle, np.minimum(reach, size / 2), np.maximum(size - reach, size / 2))
+    soft = cv2.GaussianBlur(rgb, (0, 0), 0.5 / factor) if factor < 1 else rgb
+    matrix = np.column_stack([factor * np.eye(2), place - factor * middle])
+    picture = cv2.warpAffine(soft, matrix, size.tolist(), borderMode=cv2.BORDER_REPLICATE)
+    return picture, points * factor + matrix[:, 2]
 
 
 if __name__ == "__main__":

@@ -134,6 +134,12 @@ class PoseModel:
         other.zooms = zooms
         return other
 
+    def uncalibrated(self) -> Self:
+        """The same model, whose scores are as its network gives them."""
+        other = copy.copy(self)
+        other.description = replace(self.description, calibration=None)
+        return other
+
     def scales(self, size: Size) -> Scales:
         """View pixels per pixel of a frame of this size, in crops."""
         scales = self.description.scales

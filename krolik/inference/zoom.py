@@ -22,9 +22,11 @@ LOOKED_AT = 12  # frames of a video
 SAME = 1.15  # sizes nearer than this need no other scale: training varies it by more
 MOST_SIZES = 3  # a model that learnt from frames of more sizes is not bound to any
 FEWEST = 6  # frames that tell how far the camera is
-KNOWN = 0.9  # a model that is as sure as this knows animals of this size
+KNOWN = 0.93  # points that are right so often, as the model says, are of animals of a size that it knows
 STEP, MOST_STEPS = math.sqrt(2), 3  # sizes that are tried: from a third to three times as large
-SURER, SURER_BY = 1.1, 0.1  # a model must be that much surer of another distance
+# how much surer of another distance a model must be. Of films like its own, none was (0.80 to 0.97 times as sure of the
+# next size); of animals 1.4 times as large or small, 1.06 to 1.36 times.
+SURER, SURER_BY = 1.04, 0.03
 
 
 def fit_to_video(model: PoseModel, video: Video) -> PoseModel:
@@ -46,30 +48,31 @@ def _surest(model: PoseModel, size: Size, shown: list[Frame]) -> float:
     ratios = _ratios(model, size)
     if not ratios and len(shown) < FEWEST:
         return 1.0
-    sure: dict[float, float] = {}
+    looks: dict[float, np.ndarray] = {}
 
-    def sureness(zoom: float) -> float:
-        if zoom not in sure:
-            sure[zoom] = _certainty(model.zoomed({size: zoom}) if zoom != 1 else model, shown)
-        return sure[zoom]
+    def scores(zoom: float) -> np.ndarray:
+        if zoom not in looks:
+            looks[zoom] = _scores(model if zoom == 1 else model.zoomed({size: zoom}), shown)
+        return looks[zoom]
 
-    best = max((1.0, *ratios), key=sureness)
-    return best if len(shown) < FEWEST else _from_another_distance(best, sureness)
+    best = max((1.0, *ratios), key=lambda zoom: scores(zoom).mean())
+    curve = model.description.calibration
+    if len(shown) < FEWEST or (curve is not None and curve(scores(best)).mean() >= KNOWN):
+        return best
+    return _from_another_distance(best, lambda zoom: float(scores(zoom).mean()))
 
 
 def _from_another_distance(usual: float, sureness: Callable[[float], float]) -> float:
-    """The zoom beside the usual one, larger or smaller step by step, that the model is far surer of; or else that."""
-    if sureness(usual) >= KNOWN:
-        return usual
+    """The zoom beside the usual one, larger or smaller step by step, that the model is surer of; or else that."""
     step = max((1 / STEP, STEP), key=lambda factor: sureness(usual * factor))
-    best, tried = usual, usual
+    best = tried = usual
     for _ in range(MOST_STEPS):
         tried *= step
         if sureness(tried) < sureness(best):
             break
         best = tried
-    far_surer = sureness(best) > max(SURER * sureness(usual), sureness(usual) + SURER_BY)
-    return best if far_surer else usual
+    surer = sureness(best) > max(SURER * sureness(usual), sureness(usual) + SURER_BY)
+    return best if surer else usual
 
 
 def _bound(model: PoseModel) -> bool:
@@ -103,6 +106,7 @@ def _some(video: Video) -> Iterator[Frame]:
         yield frame
 
 
-def _certainty(model: PoseModel, frames: Iterable[Frame]) -> float:
-    """The mean score of all keypoints, each frame looked at by itself."""
-    return float(np.mean([Poser(model)(frame)[..., 2].mean() for frame in frames]))
+def _scores(model: PoseModel, frames: Iterable[Frame]) -> np.ndarray:
+    """Raw scores of all keypoints, each frame looked at by itself; a curve of few labels makes all of them alike."""
+    raw = model.uncalibrated()
+    return np.concatenate([Poser(raw)(frame)[..., 2].ravel() for frame in frames])

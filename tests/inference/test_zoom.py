@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from krolik.errors import InvalidFile
+from krolik.evaluation.calibration import Calibration
 from krolik.inference.poser import Poser
 from krolik.inference.zoom import FEWEST, LOOKED_AT, STEP, _from_another_distance, fit_to_frames, fit_to_video
 from krolik.scales import Scales
@@ -33,6 +34,9 @@ class SizedModel(SpotModel):
         other = SizedModel(*self.description.frame_sizes, which=self.description.pipeline)
         other.zooms, other.spot = zooms, self.spot
         return other
+
+    def uncalibrated(self):
+        return self
 
     def scales(self, size):
         return Scales(64, self.zooms.get(size, 1.0))
@@ -137,9 +141,16 @@ def test_a_camera_that_is_nearer_or_farther(factor, learnt):
     assert pose[0, :, 2].mean() > 0.5 > Poser(model)(frames[0])[0, :, 2].mean()  # pyright: ignore
 
 
-def test_a_camera_that_is_where_it_was_costs_one_look():
+@pytest.mark.parametrize("sure", [False, True])
+def test_a_camera_that_is_where_it_was(sure):
+    """Where the model says that nearly all is right, no other size is tried."""
     model = SizedModel(SIZE)
-    assert fit_to_frames(model, [from_nearer(1)] * FEWEST) is model and model.seen <= 2 * FEWEST  # pyright: ignore
+    curve = Calibration(5.0, 5.0, 2.0, 100) if sure else None
+    model.description = dataclasses.replace(model.description, calibration=curve)
+    tried = []
+    model.zoomed = lambda zooms: tried.append(zooms) or SizedModel.zoomed(model, zooms)
+    assert fit_to_frames(model, [from_nearer(1)] * FEWEST) is model  # pyright: ignore
+    assert bool(tried) != sure
 
 
 EMPTY = Frame(np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
@@ -153,8 +164,9 @@ def test_few_frames_or_nothing_in_them_tell_of_no_other_camera(frames):
 
 def test_a_little_more_certainty_is_no_other_camera():
     """Of an animal that is hard to see, one size or another is a little surer by chance."""
-    sureness = {0.5: 0.2, 1 / STEP: 0.41, 1.0: 0.4, STEP: 0.45, 2.0: 0.47, 2 * STEP: 0.3}
+    sureness = {0.5: 0.2, 1 / STEP: 0.405, 1.0: 0.4, STEP: 0.41, 2.0: 0.42, 2 * STEP: 0.3}
     near = lambda zoom: sureness[min(sureness, key=lambda z: abs(z - zoom))]  # noqa: E731
     assert _from_another_distance(1.0, near) == 1
     assert _from_another_distance(1.0, lambda zoom: near(zoom) + 0.1 * (zoom > 1.9)) == pytest.approx(2)
-    assert _from_another_distance(1.0, lambda zoom: 1.0 if zoom == 1 else 1.1) == 1
+    assert _from_another_distance(1.0, lambda zoom: 0.9 if zoom == 1 else 0.92) == 1
+    assert _from_another_distance(1.0, lambda zoom: 0.01 if zoom == 1 else 0.03) == 1
