@@ -5,7 +5,9 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -28,10 +30,11 @@ def test_a_minute_on_real_data(shared, tmp_path):
         project.import_labels(shared / "data" / "openfield")
         project.train("every:5", budget="60s")
         overall = project.evaluate().metrics.overall
-        stills, halved = predicted_errors(project, "m4s1", 1), predicted_errors(project, half_as_large(project), 0.5)
+        stills, halved = predicted_error(project, "m4s1", 1), predicted_error(project, half_as_large(project), 0.5)
+        near = predicted_error(project, *twice_as_near(project))
     assert overall.n == 92 and overall.missed < 10
     assert overall.mean_error_px < 4
-    assert stills < 5 and halved < 6
+    assert stills < 5 and halved < 6 and near < 6
 
 
 def test_images_of_wildly_different_sizes(shared, tmp_path):
@@ -80,10 +83,27 @@ def half_as_large(project) -> Path:
     return folder
 
 
-def predicted_errors(project, video, scale: float) -> float:
+def twice_as_near(project) -> tuple[Path, float, dict[int, np.ndarray]]:
+    """A folder with a quarter of each labelled frame, the mouse in it, as large as the whole; scale and corners."""
+    folder = project.file.path.parent / "near"
+    folder.mkdir()
+    corners = {}
+    for frame in project.labels:
+        rgb = load_pixels(project.file, frame.key)
+        size = np.array(rgb.shape[1::-1])
+        middle = frame.instances[0].points.mean(axis=0)
+        left, top = corners[frame.key.index] = np.clip(middle - size / 4, 0, size / 2).round().astype(int)
+        part = rgb[top : top + size[1] // 2, left : left + size[0] // 2]
+        large = cv2.resize(part, size.tolist(), interpolation=cv2.INTER_LINEAR)
+        cv2.imwrite(str(folder / f"{frame.key.index:04d}.png"), cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
+    return folder, 2.0, corners
+
+
+def predicted_error(project, video, scale: float, corners: Mapping[int, np.ndarray] = MappingProxyType({})) -> float:
     """The mean error in pixels of the labelled frames, of the test frames, predicted as one video after the other.
 
-    Frames of openfield are far apart in time: the mouse is elsewhere in each.
+    Each shows a labelled frame from a corner on, so many times as large. Frames of openfield are far apart in time: the
+    mouse is elsewhere in each.
     """
     project.predict(video)
     run = runs.every(project.file, "predict")[0]
@@ -92,7 +112,7 @@ def predicted_errors(project, video, scale: float) -> float:
         block = predictions.block_at(project.file, run.id, run.document["video"], frame.key.index)
         assert block is not None
         if parts[frame.key] == TEST:
-            found = block.xy[frame.key.index - block.start, 0] / scale
+            found = block.xy[frame.key.index - block.start, 0] / scale + corners.get(frame.key.index, 0)
             errors.append(np.linalg.norm(found - frame.instances[0].points, axis=1))
     return float(np.mean(errors))
 

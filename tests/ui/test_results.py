@@ -87,3 +87,15 @@ def test_a_late_answer_does_not_bring_back_older_predictions(ui, modelled):
     route.fulfill(response=answer)
     ui.page.wait_for_timeout(300)
     assert chosen.input_value() == before and chosen.locator("option").count() == 2
+
+
+def test_what_a_prediction_had_to_say_stays_in_sight(ui, modelled):
+    """Also after the page was opened anew: it may be that the film is not like those the model was made for."""
+    identity = ui.label(modelled)
+    ui.live.client.post(f"/api/projects/{identity}/predict", json={})
+    place(ui, "results")
+    told = ui.page.locator("[data-role=told]").first
+    told.wait_for(timeout=60_000)
+    assert "--again" in told.inner_text()  # it is predicted already
+    ui.page.reload()
+    ui.page.locator("[data-role=told]").first.wait_for()
