@@ -84,9 +84,12 @@ def resized(rgb: np.ndarray, points: np.ndarray, factor: float) -> tuple[np.ndar
 
 
 def nearer(rgb: np.ndarray, points: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """The same from a camera that shows all so many times as large, the animal inside; beyond the frame, its border."""
-    size, middle = np.array(rgb.shape[1::-1]), points.mean(axis=0)
-    reach = ROOM * factor * np.abs(points - middle).max()
+    """The same from a camera that shows all so many times as large, the animal inside; beyond the frame, its border.
+
+    points: (..., 2), of all animals.
+    """
+    size, middle = np.array(rgb.shape[1::-1]), np.nanmean(points.reshape(-1, 2), axis=0)
+    reach = ROOM * factor * np.nanmax(np.abs(points - middle))
     place = np.clip(middle, np.minimum(reach, size / 2), np.maximum(size - reach, size / 2))
     soft = cv2.GaussianBlur(rgb, (0, 0), 0.5 / factor) if factor < 1 else rgb
     matrix = np.column_stack([factor * np.eye(2), place - factor * middle])

@@ -27,7 +27,7 @@ RETRY_FRAMES = 8  # how often the locator looks for animals that are missing whi
 DOUBTFUL = 0.5  # a single animal whose surer half has a lower mean score may be a mistake: other places are looked at
 RIVAL = 0.5  # a place whose score is at least this part of the best one's is looked at, whatever the best one shows
 SCAN_FRAMES = 32  # how often, while a single animal is doubtful, it is looked for in crops that cover the frame
-MOST_CROPS = 64  # a frame that takes more is not searched so
+MOST_CROPS, AROUND = 64, 16  # a frame that takes more crops is searched so around the locator's best place only
 AT_ONCE = 8
 LEAP = 0.12  # a point that goes this far in one frame (in crop sides) may be a mistake: the animal is looked for
 SURER = 1.05  # a place must be that much surer than the one that was followed: two animals may look the same
@@ -243,18 +243,19 @@ class Poser:
                 break
             looks.append(self._fitted(frame, place))
         best = _surest(looks)
-        if not _doubtful(best.pose) or self._frame % SCAN_FRAMES:
+        if (best.held and not _doubtful(best.pose)) or self._frame % SCAN_FRAMES:
             return best
-        anywhere = [self._anywhere(frame, scale) for scale in self._scales.of(frame.size)]
+        anywhere = [self._anywhere(frame, scale, places[0][0]) for scale in self._scales.of(frame.size)]
         return _surest([best, *(look for looks in anywhere for look in looks)])
 
-    def _anywhere(self, frame: Frame, scale: float) -> list[Look]:
-        """The surest look of crops half a crop apart that cover the frame; nothing where these are too many."""
+    def _anywhere(self, frame: Frame, scale: float, place: np.ndarray) -> list[Look]:
+        """The surest look of crops half a crop apart that cover the frame; those around a place where they are many."""
         size = self._about.input_size
         rows, columns = (middles(n, side / scale) for n, side in zip(frame.size[::-1], size[::-1]))
-        views = [View.crop((x, y), size, scale) for y in rows for x in columns]
-        if len(views) > MOST_CROPS:
-            return []
+        centres = [(x, y) for y in rows for x in columns]
+        if len(centres) > MOST_CROPS:
+            centres = sorted(centres, key=lambda m: math.dist(m, place))[:AROUND]
+        views = [View.crop(middle, size, scale) for middle in centres]
         groups = [views[i : i + AT_ONCE] for i in range(0, len(views), AT_ONCE)]
         poses = np.concatenate([self.model.pose(np.stack([frame.warp(v) for v in group])) for group in groups])
         surest = int(poses[..., 2].sum(axis=1).argmax())

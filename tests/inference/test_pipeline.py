@@ -190,8 +190,11 @@ class Lost(SpotModel):
 def test_what_the_locator_does_not_know_is_found_all_the_same(monkeypatch):
     pose = Poser(Lost())(Frame(picture((50, 80))))  # pyright: ignore
     np.testing.assert_allclose(pose[0, 0, :2], (57, 80), atol=1.6)
-    monkeypatch.setattr("krolik.inference.poser.MOST_CROPS", 3)  # of a frame that is too large for that
+    monkeypatch.setattr("krolik.inference.poser.MOST_CROPS", 3)  # of a frame that is too large for that,
+    monkeypatch.setattr("krolik.inference.poser.AROUND", 4)  # what is near the locator's best place, (190, 10)
     assert (Poser(Lost())(Frame(picture((50, 80))))[..., 2] < 0.2).all()  # pyright: ignore
+    pose = Poser(Lost())(Frame(picture((148, 40))))  # pyright: ignore
+    np.testing.assert_allclose(pose[0, 0, :2], (155, 40), atol=1.6)
 
 
 def test_a_frame_without_an_animal_is_seldom_searched():
