@@ -14,9 +14,9 @@ from krolik.actions.splitting import NO_SPLIT, split_parts
 from krolik.errors import InvalidLabels, InvalidSetting
 from krolik.evaluation import Criteria, Metrics, match, measure
 from krolik.evaluation.calibration import Reliability, reliability
+from krolik.inference.fitting import fit_to_frames
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_frame
-from krolik.inference.zoom import fit_to_frames
 from krolik.poses import FrameKey, State
 from krolik.project import ProjectFile, labels, models, videos
 from krolik.project.models import ModelRecord

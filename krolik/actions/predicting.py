@@ -11,9 +11,9 @@ from krolik import defaults
 from krolik.actions.adding import expand, open_for
 from krolik.actions.reporter import Reporter
 from krolik.errors import InvalidFile, InvalidSetting, KrolikError, NotFound
+from krolik.inference.fitting import fit_to_video
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_blocks
-from krolik.inference.zoom import fit_to_video
 from krolik.project import ProjectFile, models, predictions, runs, videos
 from krolik.project.videos import VideoRecord
 from krolik.training.machine import core_count
@@ -69,6 +69,12 @@ def predict(
             if fitted.zooms:
                 settings["zooms"] = [[*size, round(zoom, 4)] for size, zoom in sorted(fitted.zooms.items())]
                 _note_zooms(fitted, record.name, reporter)
+            if fitted.brightened is not None:
+                settings["light"] = fitted.brightened.round().astype(int).tolist()
+                reporter.note(
+                    f"{record.name}: its light is unlike that of the frames that the model learnt from; "
+                    "it is evened out, as the model is surer so"
+                )
             reports.append(_predict_one(file, record, video, fitted, settings, again, reporter))
         finally:
             video.close()

@@ -8,9 +8,9 @@ import numpy as np
 
 from krolik.actions.reporter import Reporter
 from krolik.errors import InvalidFile, KrolikError, NotFound
+from krolik.inference.fitting import fit_to_video
 from krolik.inference.model import PoseModel
 from krolik.inference.pipeline import predict_frame
-from krolik.inference.zoom import fit_to_video
 from krolik.poses import FrameKey, Predictions
 from krolik.project import ProjectFile, labels, models, predictions, runs, selection, videos
 from krolik.training.machine import core_count

@@ -14,8 +14,8 @@ from krolik.actions.splitting import split_parts
 from krolik.errors import Cancelled, Conflict, InvalidSetting, KrolikError, NotFound
 from krolik.evaluation import doubts
 from krolik.evaluation.doubts import Reason
+from krolik.inference.fitting import fit_to_video
 from krolik.inference.model import PoseModel
-from krolik.inference.zoom import fit_to_video
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, history, labels, models, runs, selection, videos
 from krolik.project.edits import Change

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -12,12 +13,13 @@ import krolik
 from krolik.actions import folding
 from krolik.actions.planning import Preparation, prepare
 from krolik.actions.reporter import Reporter
-from krolik.actions.samples import labels_hash, samples, training_set
+from krolik.actions.samples import labels_hash, load_pixels, samples, training_set
 from krolik.actions.transferring import find_origin
 from krolik.engines import native
 from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound, StorageError
 from krolik.evaluation.calibration import Calibration
 from krolik.inference.model import ModelDescription, pack
+from krolik.light import levels
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, labels, models, runs
 from krolik.project.models import ModelRecord
@@ -27,6 +29,7 @@ from krolik.training.pace import Pace
 from krolik.training.plan import LOCATOR, POSE, Plan, Settings
 from krolik.training.splits import TRAIN
 
+MEASURED = 24  # frames that tell how light they are
 LOST = 0.25  # of a crop's side: so far off the middle, a part of the animal is out of the crop
 
 
@@ -143,7 +146,7 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRec
     description = ModelDescription(
         name, trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size, plan.animals,
         plan_json, origin, calibration, tuple(map(tuple, trained.fingerprint["data"]["frame_sizes"])),
-        plan.spans,
+        plan.spans, _light(file, data_train(document)),
     )  # fmt: skip
     locator = trained.stages.get(LOCATOR)
     onnx = pack(description, trained.stages[POSE].onnx, locator.onnx if locator else None)
@@ -153,6 +156,15 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRec
         "findings": document["findings"], "statistics": trained.statistics, "origin": origin,
         "split": document["split"], "train": document["train"], "validation": document["validation"], "metrics": {},
     })  # fmt: skip
+
+
+def _light(file: ProjectFile, keys: Sequence[Sequence]) -> tuple[tuple[float, ...], ...]:
+    """How light the frames are that a model learns from, by some of them; nothing if they were all removed since."""
+    pictures = []
+    for place in np.unique(np.linspace(0, len(keys) - 1, MEASURED).round().astype(int)):
+        with suppress(NotFound):
+            pictures.append(load_pixels(file, FrameKey(*keys[place])))
+    return tuple(map(tuple, levels(pictures).round(1).tolist())) if pictures else ()
 
 
 def _json(calibration: Calibration | None) -> dict | None:

@@ -23,6 +23,7 @@ import onnxruntime
 
 from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.evaluation.calibration import Calibration
+from krolik.light import lit
 from krolik.scales import Scales
 from krolik.skeleton import Skeleton
 
@@ -38,7 +39,8 @@ class ModelDescription:
     """What a model says of itself. Sizes in view pixels; scale in view pixels per frame pixel.
 
     frame_sizes: those of the frames that it learnt from; none where they are not known. spans: the steps in which
-    animals of unlike sizes are looked at (see `scales.py`); then scale is a typical one's.
+    animals of unlike sizes are looked at (see `scales.py`); then scale is a typical one's. light: how light the frames
+    are (`light.levels`); nothing where it is not known.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ModelDescription:
     calibration: Calibration | None = None  # None: scores are as the network gives them
     frame_sizes: tuple[Size, ...] = ()
     spans: tuple[float, ...] = ()
+    light: tuple[tuple[float, ...], ...] = ()
 
     @property
     def scales(self) -> Scales:
@@ -64,7 +67,7 @@ class ModelDescription:
             "pipeline": self.pipeline, "input_size": self.input_size, "scale": self.scale,
             "locator_size": self.locator_size, "animals": self.animals, "plan": self.plan, "origin": self.origin,
             "calibration": self.calibration.to_json() if self.calibration else None,
-            "frame_sizes": self.frame_sizes, "spans": self.spans,
+            "frame_sizes": self.frame_sizes, "spans": self.spans, "light": self.light,
         }  # fmt: skip
 
     @classmethod
@@ -78,6 +81,7 @@ class ModelDescription:
             Calibration(**value["calibration"]) if value.get("calibration") else None,
             tuple((int(width), int(height)) for width, height in value.get("frame_sizes", ())),
             tuple(map(float, value.get("spans", ()))),
+            tuple(tuple(map(float, channel)) for channel in value.get("light", ())),
         )  # fmt: skip
 
 
@@ -95,9 +99,12 @@ class PoseModel:
     """A model ready to run. `identity` is its name with a hash of the file's content.
 
     zooms: how much larger than in training frames of a size are looked at, where that is not 1 (see `zoom.py`).
+    brightened: the levels (see `light.py`) of a film whose frames it sees as light as those it learnt from.
     """
 
     zooms: Mapping[Size, float] = {}
+    brightened: np.ndarray | None = None
+    _table: np.ndarray | None = None
 
     def __init__(self, data: bytes, threads: int, where: object = "model"):
         """Raises InvalidFile when the bytes are no Krolik model."""
@@ -134,6 +141,12 @@ class PoseModel:
         other.zooms = zooms
         return other
 
+    def evened(self, film: np.ndarray, table: np.ndarray) -> Self:
+        """The same model, which sees frames of a film with these levels through a table (256, 3) of grey levels."""
+        other = copy.copy(self)
+        other.brightened, other._table = film, table
+        return other
+
     def uncalibrated(self) -> Self:
         """The same model, whose scores are as its network gives them."""
         other = copy.copy(self)
@@ -147,7 +160,7 @@ class PoseModel:
 
     def pose(self, images: np.ndarray) -> np.ndarray:
         """(B, h, w, 3) uint8 RGB views → (B, K, 3) float32: x, y in view pixels, score."""
-        return self._pose.run(["poses"], {"images": images}, ONLY_WANTED)[0][:, 0]  # pyright: ignore
+        return self._pose.run(["poses"], {"images": self._lit(images)}, ONLY_WANTED)[0][:, 0]  # pyright: ignore
 
     def rivals(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Of (B, h, w, 3) uint8 RGB views the raw scores (B, K) of the chosen peaks and the heights of the second ones.
@@ -156,14 +169,18 @@ class PoseModel:
         """
         if "rivals" not in {o.name for o in self._pose.get_outputs()}:
             return None
-        poses, second = self._pose.run(["poses", "rivals"], {"images": images})
+        poses, second = self._pose.run(["poses", "rivals"], {"images": self._lit(images)})
         return poses[:, 0, :, 2], second  # pyright: ignore
 
     def locate(self, image: np.ndarray) -> np.ndarray:
         """(h, w, 3) uint8 RGB thumbnail → (N, 3) float32: centres in thumbnail pixels and scores, best first."""
         if self._locator is None:
             raise RuntimeError("a whole-frame model has no locator")
-        return self._locator.run(["poses"], {"images": image[None]}, ONLY_WANTED)[0][0, :, 0]  # pyright: ignore
+        seen = self._lit(image[None])
+        return self._locator.run(["poses"], {"images": seen}, ONLY_WANTED)[0][0, :, 0]  # pyright: ignore
+
+    def _lit(self, images: np.ndarray) -> np.ndarray:
+        return images if self._table is None else lit(images, self._table)
 
 
 def _session(data: bytes, threads: int, where: object) -> onnxruntime.InferenceSession:

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from krolik.inference.fitting import fit_to_frames
 from krolik.inference.poser import Poser
-from krolik.inference.zoom import fit_to_frames
 from krolik.video import Frame
 from tests.inference.test_pipeline import SIZE, picture
 from tests.inference.test_zoom import CENTRE, SizedModel, shown

@@ -9,8 +9,10 @@ import pytest
 
 from krolik.errors import InvalidFile
 from krolik.evaluation.calibration import Calibration
+from krolik.inference.fitting import LOOKED_AT, fit_to_frames, fit_to_video
 from krolik.inference.poser import Poser
-from krolik.inference.zoom import FEWEST, LOOKED_AT, STEP, _from_another_distance, fit_to_frames, fit_to_video
+from krolik.inference.sureness import FEWEST
+from krolik.inference.zoom import STEP, from_another_distance
 from krolik.scales import Scales
 from krolik.video import Frame
 from tests.inference.test_pipeline import SIZE, Clip, SpotModel, picture
@@ -22,7 +24,7 @@ SPOT = 9  # pixels of a spot of `picture`
 class SizedModel(SpotModel):
     """It knows spots of one size, and is the less sure of others the larger or smaller they are."""
 
-    zooms = {}
+    zooms, brightened = {}, None
     spot = SPOT  # as large as it learnt them
 
     def __init__(self, *sizes, which="crop"):
@@ -166,7 +168,7 @@ def test_a_little_more_certainty_is_no_other_camera():
     """Of an animal that is hard to see, one size or another is a little surer by chance."""
     sureness = {0.5: 0.2, 1 / STEP: 0.405, 1.0: 0.4, STEP: 0.41, 2.0: 0.42, 2 * STEP: 0.3}
     near = lambda zoom: sureness[min(sureness, key=lambda z: abs(z - zoom))]  # noqa: E731
-    assert _from_another_distance(1.0, near) == 1
-    assert _from_another_distance(1.0, lambda zoom: near(zoom) + 0.1 * (zoom > 1.9)) == pytest.approx(2)
-    assert _from_another_distance(1.0, lambda zoom: 0.9 if zoom == 1 else 0.92) == 1
-    assert _from_another_distance(1.0, lambda zoom: 0.01 if zoom == 1 else 0.03) == 1
+    assert from_another_distance(1.0, near) == 1
+    assert from_another_distance(1.0, lambda zoom: near(zoom) + 0.1 * (zoom > 1.9)) == pytest.approx(2)
+    assert from_another_distance(1.0, lambda zoom: 0.9 if zoom == 1 else 0.92) == 1
+    assert from_another_distance(1.0, lambda zoom: 0.01 if zoom == 1 else 0.03) == 1
