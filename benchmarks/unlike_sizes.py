@@ -25,6 +25,7 @@ from other_films import nearer, resized
 import krolik
 from krolik import api
 from krolik.actions import evaluating
+from krolik.actions.labelling import keep_pixels
 from krolik.actions.reporter import Silent
 from krolik.actions.samples import load_pixels
 from krolik.evaluation import Criteria
@@ -96,6 +97,7 @@ def changed(data: Path, name: str, folder: Path) -> tuple[api.Project, str, np.n
     pictures.mkdir()
     frames, factors = [], []
     with original:
+        keep_pixels(original.file, Silent())
         parts = original.split(rule, "benchmark")
         kept = [frame for frame in original.labels if frame.key in parts]
         for number, frame in enumerate(kept):

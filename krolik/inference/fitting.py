@@ -31,7 +31,7 @@ def fit_to_frames(model: PoseModel, frames: Iterable[Frame]) -> PoseModel:
     shown = list(frames)
     evened = _evened(model, shown)
     fitted = _zoomed(evened, shown)
-    return _evened(fitted, shown) if fitted.zooms and not evened.brightened else fitted
+    return _evened(fitted, shown) if fitted.zooms and evened.brightened is None else fitted
 
 
 def _zoomed(model: PoseModel, shown: list[Frame]) -> PoseModel:
