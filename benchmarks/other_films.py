@@ -1,11 +1,11 @@
-"""Errors in pictures that are not like the film a model was made for: far apart in time, of another size or distance.
+"""Errors in pictures that are not like the film a model was made for: other times, sizes, distances, light.
 
     python benchmarks/other_films.py DATA [--budget 60s] [--seeds 0 1 2] [--json results.json]
 
 openfield, split `every:5`: the test frames, in which the mouse is somewhere else each time, are written as a folder of
-images, as they are, larger and smaller, and as a nearer or farther camera would show them in frames of the same size,
-and predicted as one video; `evaluate` looks at each by itself, as it is. Errors in pixels of the original frames, over
-all labelled points of the test frames.
+images, as they are, larger and smaller, as a nearer or farther camera would show them in frames of the same size, and
+in other light, and predicted as one video; `evaluate` looks at each by itself, as it is. Errors in pixels of the
+original frames, over all labelled points of the test frames.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,15 @@ from krolik.training.splits import TEST
 
 SIZES = (1.0, 0.33, 0.5, 0.75, 1.5, 2.0, 3.0)
 DISTANCES = (0.35, 0.5, 0.7, 1.4, 2.0, 2.8)  # how many times as large animals are in frames of the same size
+LIGHTS = {
+    "a quarter of the light": lambda grey: grey / 4,
+    "lighter by 100": lambda grey: grey + 100,
+    "0.3 of the contrast": lambda grey: 128 + 0.3 * (grey - 128),
+    "gamma 2": lambda grey: 255 * (grey / 255) ** 2,
+    "a yellow light": lambda grey: grey * (1.3, 1.0, 0.6),
+}
 ROOM = 1.2  # between the animal's farthest point and the frame's border
+Change = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
 
 
 def main() -> None:
@@ -58,9 +67,11 @@ def measure(project: api.Project, folder: Path):
     parts = project.split("every:5", "benchmark")
     tested = [frame for frame in project.labels if parts[frame.key] == TEST]
     shown = [(load_pixels(project.file, frame.key), frame.instances[0].points) for frame in tested]
-    ways = [("times as large", resized, size) for size in SIZES] + [("times as near", nearer, d) for d in DISTANCES]
+    ways = [(f"{size:g} times as large", resized, size) for size in SIZES]
+    ways += [(f"{distance:g} times as near", nearer, distance) for distance in DISTANCES]
+    ways += [(words, relit(curve), 1.0) for words, curve in LIGHTS.items()]
     for words, change, factor in ways:
-        pictures = folder / f"{factor} {words}"
+        pictures = folder / words
         pictures.mkdir()
         truth = []
         for number, (rgb, points) in enumerate(shown):
@@ -72,9 +83,14 @@ def measure(project: api.Project, folder: Path):
         blocks = list(predictions.blocks(project.file, run.id, run.document["video"]))
         errors = np.linalg.norm(np.concatenate([b.xy for b in blocks])[:, 0] - np.array(truth), axis=-1) / factor
         yield {
-            "how": f"a folder, {factor:g} {words}", "n": errors.size, "mean_px": float(errors.mean()),
+            "how": f"a folder, {words}", "n": errors.size, "mean_px": float(errors.mean()),
             "p95_px": float(np.percentile(errors, 95)),
         }  # fmt: skip
+
+
+def relit(curve: Callable[[np.ndarray], np.ndarray]) -> Change:
+    """The same in another light."""
+    return lambda rgb, points, _: (np.clip(curve(rgb.astype(float)), 0, 255).astype(np.uint8), points)
 
 
 def resized(rgb: np.ndarray, points: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:

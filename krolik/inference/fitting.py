@@ -15,6 +15,7 @@ from krolik.light import levels, table
 from krolik.video import Frame, Video
 
 LOOKED_AT = 12  # frames of a video
+AS_LIGHT = 10.0  # grey levels: a film whose levels are nearer than this to those of training is not evened out
 
 
 def fit_to_video(model: PoseModel, video: Video) -> PoseModel:
@@ -24,36 +25,31 @@ def fit_to_video(model: PoseModel, video: Video) -> PoseModel:
 
 
 def fit_to_frames(model: PoseModel, frames: Iterable[Frame]) -> PoseModel:
-    """The model as it is surest of the animals in these frames. Few of them tell of another size only.
-
-    Where it is not surer with the light of its training, it may be so once it looks at the animals in the right size.
-    """
+    """The model as it is surest of the animals in these frames. Few of them tell of another size only."""
     shown = list(frames)
-    evened = _evened(model, shown)
-    fitted = _zoomed(evened, shown)
-    return _evened(fitted, shown) if fitted.zooms and evened.brightened is None else fitted
+    fitted, usual = _zoomed(model, shown)
+    if len(shown) < FEWEST or known(model, usual):
+        return fitted
+    learnt, own = np.array(model.description.light), levels(frame.rgb for frame in shown)
+    if not len(learnt) or np.abs(own - learnt).mean() < AS_LIGHT:
+        return fitted
+    other, evened = _zoomed(model.evened(own, table(own, learnt)), shown)
+    return other if surer(float(evened.mean()), float(usual.mean())) else fitted
 
 
-def _zoomed(model: PoseModel, shown: list[Frame]) -> PoseModel:
-    """The model with the zoom of each size of frames."""
+def _zoomed(model: PoseModel, shown: list[Frame]) -> tuple[PoseModel, np.ndarray]:
+    """The model with the zoom of each size of frames, and its raw scores then, where they were to be had or needed."""
     of_size: dict[Size, list[Frame]] = defaultdict(list)
-    for frame in shown if bound(model.description) else ():
+    for frame in shown:
         of_size[frame.size].append(frame)
-    zooms = {size: zoom for size, alike in of_size.items() if (zoom := surest_zoom(model, size, alike)) != 1}
-    return model.zoomed(zooms) if zooms else model
-
-
-def _evened(model: PoseModel, shown: list[Frame]) -> PoseModel:
-    """The model that sees these frames as light and dark as those it learnt from, if it is surer of them so."""
-    learnt = model.description.light
-    if not learnt or len(shown) < FEWEST:
-        return model
-    raw = scores(model, shown)
-    if known(model, raw):
-        return model
-    own = levels(frame.rgb for frame in shown)
-    other = model.evened(own, table(own, np.array(learnt)))
-    return other if surer(float(scores(other, shown).mean()), float(raw.mean())) else model
+    zooms: dict[Size, float] = {}
+    raw: list[np.ndarray | None] = [np.zeros(0)]
+    for size, alike in of_size.items():
+        zoom, sure = surest_zoom(model, size, alike) if bound(model.description) else (1.0, None)
+        if zoom != 1:
+            zooms[size] = zoom
+        raw.append(scores(model, alike) if sure is None and len(shown) >= FEWEST else sure)
+    return model.zoomed(zooms) if zooms else model, np.concatenate([r for r in raw if r is not None])
 
 
 def _some(video: Video) -> Iterator[Frame]:

@@ -21,11 +21,11 @@ MOST_SIZES = 3  # a model that learnt from frames of more sizes is not bound to 
 STEP, MOST_STEPS = math.sqrt(2), 3  # sizes that are tried: from a third to three times as large
 
 
-def surest_zoom(model: PoseModel, size: Size, shown: list[Frame]) -> float:
-    """How much larger these frames of one size are looked at best; few of them do not tell how far the camera is."""
-    ratios = _ratios(model.description, size)
-    if not ratios and len(shown) < FEWEST:
-        return 1.0
+def surest_zoom(model: PoseModel, size: Size, shown: list[Frame]) -> tuple[float, np.ndarray | None]:
+    """How much larger these frames of one size are looked at best, and the raw scores then if they were looked at.
+
+    Few of them do not tell how far the camera is.
+    """
     looks: dict[float, np.ndarray] = {}
 
     def seen(zoom: float) -> np.ndarray:
@@ -33,10 +33,13 @@ def surest_zoom(model: PoseModel, size: Size, shown: list[Frame]) -> float:
             looks[zoom] = scores(model if zoom == 1 else model.zoomed({size: zoom}), shown)
         return looks[zoom]
 
+    ratios = _ratios(model.description, size)
+    if not ratios and len(shown) < FEWEST:
+        return 1.0, None
     best = max((1.0, *ratios), key=lambda zoom: seen(zoom).mean())
-    if len(shown) < FEWEST or known(model, seen(best)):
-        return best
-    return from_another_distance(best, lambda zoom: float(seen(zoom).mean()))
+    if len(shown) >= FEWEST and not known(model, seen(best)):
+        best = from_another_distance(best, lambda zoom: float(seen(zoom).mean()))
+    return best, seen(best)
 
 
 def from_another_distance(usual: float, sureness: Callable[[float], float]) -> float:
