@@ -26,7 +26,7 @@ LOCATOR_SURE = 0.15  # several animals: weaker peaks of the locator are noise
 RETRY_FRAMES = 8  # how often the locator looks for animals that are missing while others are there, or doubtful
 DOUBTFUL = 0.5  # a single animal whose surer half has a lower mean score may be a mistake: other places are looked at
 RIVAL = 0.5  # a place whose score is at least this part of the best one's is looked at, whatever the best one shows
-SCAN_FRAMES = 32  # how often, while a single animal is doubtful, it is looked for in crops that cover the frame
+SCAN_FRAMES = 32  # how often, while a single animal stays doubtful, it is looked for in crops that cover the frame
 MOST_CROPS, AROUND = 64, 16  # a frame that takes more crops is searched so around the locator's best place only
 AT_ONCE = 8
 LEAP = 0.12  # a point that goes this far in one frame (in crop sides) may be a mistake: the animal is looked for
@@ -52,6 +52,11 @@ class Look:
         return float(self.pose[:, 2].sum())
 
     @cached_property
+    def certain(self) -> bool:
+        """Whether this is a single animal, without a doubt."""
+        return self.held and not _doubtful(self.pose)
+
+    @cached_property
     def held(self) -> bool:
         return bool((self.pose[:, 2] >= SURE).mean() >= HELD)
 
@@ -68,7 +73,7 @@ class Poser:
         self._now: list[Look | None] = [None] * max(1, self._about.animals)  # each animal that is held
         self._scales = self._about.scales
         self._last = list(self._now)  # each animal as it was last held
-        self._frame = 0
+        self._frame, self._doubted = 0, False
 
     def __call__(self, frame: Frame) -> np.ndarray:
         """(N, K, 3) float32: x, y in frame pixels and score; NaN and 0 for an animal that is not there.
@@ -87,10 +92,11 @@ class Poser:
         self._drop_doubles(looks)
         missing = [a for a, look in enumerate(looks) if look is None]
         leapt = [a for a, look in enumerate(looks) if self._leapt(a, look)]
-        doubt = missing or (len(looks) == 1 and looks[0] is not None and _doubtful(looks[0].pose))
+        doubt = missing or (len(looks) == 1 and looks[0] is not None and not looks[0].certain)
         if leapt or len(missing) == len(looks) or (doubt and self._frame % RETRY_FRAMES == 0):
             self._find(frame, looks, missing, leapt)
         self._last = [now or last for now, last in zip(self._now, self._last)]
+        self._doubted = len(looks) == 1 and (looks[0] is None or not looks[0].certain)
         self._frame += 1
         nothing = np.full((len(self._about.skeleton), 3), np.nan, np.float32)
         nothing[:, 2] = 0.0
@@ -243,7 +249,7 @@ class Poser:
                 break
             looks.append(self._fitted(frame, place))
         best = _surest(looks)
-        if (best.held and not _doubtful(best.pose)) or self._frame % SCAN_FRAMES:
+        if best.certain or (self._doubted and self._frame % SCAN_FRAMES):
             return best
         anywhere = [self._anywhere(frame, scale, places[0][0]) for scale in self._scales.of(frame.size)]
         return _surest([best, *(look for looks in anywhere for look in looks)])

@@ -31,10 +31,10 @@ def test_a_minute_on_real_data(shared, tmp_path):
         project.train("every:5", budget="60s")
         overall = project.evaluate().metrics.overall
         stills, halved = predicted_error(project, "m4s1", 1), predicted_error(project, half_as_large(project), 0.5)
-        near = predicted_error(project, *twice_as_near(project))
+        near, dim = predicted_error(project, *twice_as_near(project)), predicted_error(project, dimmed(project), 1)
     assert overall.n == 92 and overall.missed < 10
     assert overall.mean_error_px < 4
-    assert stills < 5 and halved < 6 and near < 6
+    assert stills < 5 and halved < 6 and near < 6 and dim < 6
 
 
 def test_images_of_wildly_different_sizes(shared, tmp_path):
@@ -80,6 +80,16 @@ def half_as_large(project) -> Path:
     for frame in project.labels:
         small = cv2.resize(load_pixels(project.file, frame.key), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / f"{frame.key.index:04d}.png"), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+    return folder
+
+
+def dimmed(project) -> Path:
+    """A folder with the labelled frames in a quarter of their light."""
+    folder = project.file.path.parent / "dim"
+    folder.mkdir()
+    for frame in project.labels:
+        picture = load_pixels(project.file, frame.key) // 4
+        cv2.imwrite(str(folder / f"{frame.key.index:04d}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     return folder
 
 

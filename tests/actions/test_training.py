@@ -7,8 +7,11 @@ import pytest
 
 import krolik
 from krolik.actions.reporter import Silent
+from krolik.actions.samples import load_pixels
 from krolik.actions.splitting import _late_part, split_parts
 from krolik.errors import Cancelled, InvalidSetting
+from krolik.inference.model import PoseModel
+from krolik.light import levels
 from krolik.poses import FrameKey, Instance, LabeledFrame
 from krolik.project import history, labels, models, splits
 from krolik.project.edits import Change, document, frame_subject
@@ -44,6 +47,17 @@ def test_test_frames_are_never_trained_on(labelled):
         assert len(tested) == 3 and not learnt & tested
         with pytest.raises(InvalidSetting, match="was trained on"):
             project.evaluate(split="every:2")
+
+
+def test_a_model_knows_the_light_of_the_frames_that_it_learnt_from(labelled):
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        model = project.train("every:5", budget="2steps", pipeline="whole", input_px=64, width=0.5)
+        validating = {tuple(k) for k in model.document["validation"]}
+        learnt = [FrameKey(*k) for k in model.document["train"] if tuple(k) not in validating]
+        expected = levels(load_pixels(project.file, key) for key in learnt)
+        light = PoseModel(models.onnx(project.file, model), 1).description.light
+        np.testing.assert_allclose(light, expected, atol=0.06)
 
 
 def test_the_split_that_was_made_last_is_taken(labelled):

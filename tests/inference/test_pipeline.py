@@ -197,6 +197,13 @@ def test_what_the_locator_does_not_know_is_found_all_the_same(monkeypatch):
     np.testing.assert_allclose(pose[0, 0, :2], (155, 40), atol=1.6)
 
 
+def test_in_pictures_that_do_not_follow_each_other_it_is_searched_in_each():
+    poser = Poser(Lost())  # pyright: ignore
+    for place in ((50, 80), (150, 120), (40, 30), (160, 40)):
+        pose = poser(Frame(picture(place)))  # pyright: ignore
+        np.testing.assert_allclose(pose[0, 0, :2], (place[0] + 7, place[1]), atol=1.6)
+
+
 def test_a_frame_without_an_animal_is_seldom_searched():
     model = Lost()
     seen = []
