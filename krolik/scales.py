@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 MARGIN = 1.3  # crop side per animal extent: room for the locator's error and for augmentation
 STEP = 1.6  # between steps of the ladder, at most: augmentation and postures vary an animal's size as much
+MOST = 5  # steps: each is one more look wherever an animal may be
 KEPT = 1.12  # an animal has to be so much too large or too small for its step before another one fits it better
 
 
@@ -52,6 +53,10 @@ class Scales:
 
 
 def ladder(least: float, most: float) -> tuple[float, ...]:
-    """Spans for animals that take up from `least` to `most` of a frame's longer side, evenly spaced as factors."""
+    """Spans for animals that take up from `least` to `most` of a frame's longer side, evenly spaced as factors.
+
+    Those that are less than a tenth as large as the largest are looked at as the least of the others.
+    """
+    least = max(least, most / STEP**MOST)
     steps = max(1, math.ceil(math.log(most / least) / math.log(STEP) - 0.01))
     return tuple(round(MARGIN * most * (least / most) ** (i / steps), 4) for i in range(steps - 1, -1, -1))
