@@ -10,7 +10,7 @@ import numpy as np
 from krolik.poses import State
 from krolik.skeleton import Skeleton
 from krolik.training.sides import sides
-from krolik.training.sizes import ALIKE, relative_sizes, spread
+from krolik.training.sizes import ALIKE, size_spread
 from krolik.training.training_set import Sample
 
 TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
@@ -93,7 +93,7 @@ def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerpri
         extent_px=float(np.percentile(boxes, 95)),
         typical_extent_px=float(np.median(boxes)),
         shares=tuple(np.percentile(shares, (5, 50, 95)).tolist()),
-        size_spread=spread(relative_sizes(np.concatenate([s.points for s in samples]))),
+        size_spread=size_spread(np.concatenate([s.points for s in samples]), boxes),
         off_middle=float(np.percentile(off, 95)),
         headings=measure_headings(samples),
         one_way_round=float(np.mean([usual for _, usual in sides(samples, skeleton)] or [0.0])),

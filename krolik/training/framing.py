@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from krolik.poses import State
-from krolik.training.sizes import ALIKE, relative_sizes, spread
+from krolik.training.sizes import ALIKE, relative_sizes, size_spread
 from krolik.training.training_set import Sample
 
 ROUNDS = 4
@@ -31,11 +31,16 @@ def with_whole_boxes(samples: Sequence[Sample]) -> list[Sample]:
     if not any((s.states == State.UNKNOWN).any() for s in samples):
         return list(samples)
     points = np.concatenate([s.points for s in samples]).astype(float)
-    sizes = relative_sizes(points)
-    if spread(sizes) <= ALIKE:
-        sizes = np.ones(len(points))
-    shape = mean_shape(points / sizes[:, None, None])
-    own = iter(sizes)
+    framed = _framed(samples, points, np.ones(len(points)))
+    extents = [extent for s in framed for a in range(len(s.points)) if (extent := s.extent(a)) is not None]
+    if size_spread(points, extents) <= ALIKE:
+        return framed
+    return _framed(samples, points, relative_sizes(points))
+
+
+def _framed(samples: Sequence[Sample], points: np.ndarray, sizes: np.ndarray) -> list[Sample]:
+    """With the shape that all points (M, K, 2) have in common, so many times as large (M,) for each animal."""
+    shape, own = mean_shape(points / sizes[:, None, None]), iter(sizes)
     return [replace(s, framing=np.stack([_completed(p, t, next(own) * shape) for p, t in zip(s.points, s.states)]))
             if len(s.points) else s for s in samples]  # fmt: skip
 

@@ -5,6 +5,8 @@ Legend: M animals, K keypoints.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 ALIKE = 2.0  # largest to smallest of animals that one scale suits (openfield 1.3, flies13 1.2, reaching 1.4)
@@ -27,7 +29,18 @@ def relative_sizes(points: np.ndarray) -> np.ndarray:
     return np.where(sizes > 0, sizes, 1.0)
 
 
-def spread(sizes: np.ndarray) -> float:
-    """How many times as large as the smallest the largest are (95th to 5th percentile)."""
+def size_spread(points: np.ndarray, extents: Sequence[float]) -> float:
+    """How many times as large as the smallest animals the largest are. points: (M, K, 2), NaN where there is no point.
+
+    extents: of whole animals (see `framing.py`), as far as they are known. Of two measures the lesser: the sizes above,
+    which are also unlike where parts move far against each other (a hand and a joystick), and the extents, which are
+    also unlike where animals curl up.
+    """
+    measured = np.array([extent for extent in extents if extent > 0])
+    return min(_spread(relative_sizes(points)), _spread(measured)) if len(measured) else 1.0
+
+
+def _spread(sizes: np.ndarray) -> float:
+    """95th percentile by the 5th."""
     low, high = np.percentile(sizes, (5, 95))
     return float(high / low)

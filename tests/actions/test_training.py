@@ -152,3 +152,12 @@ def test_few_labels(labelled):
             model = project.train("none", budget="2steps", pipeline="crop", input_px=64, width=0.5)
             assert len(model.document["train"]) == keep
         assert len(frames) == 15
+
+
+@pytest.mark.parametrize(("name", "pipeline"), [("openfield", "crop"), ("reaching", "whole")])
+def test_before_a_camera_that_stands_still_one_scale_is_planned(shared, tmp_path, name, pipeline):
+    """reaching has frames of two sizes, parts that move far against each other, and a tongue with few labels."""
+    with krolik.new(tmp_path / "p.krolik") as project:
+        project.import_labels(shared / "data" / name)
+        plan = project.plan("every:5").plan
+        assert plan.pipeline == pipeline and plan.spans == ()
