@@ -6,19 +6,25 @@ Grey levels at fixed percentiles, of each channel. A curve through pairs of them
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
 PERCENTILES = (0.1, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.9)
-EVERY = 4  # of the pixels, along both sides
+EVERY, PIXELS = 4, 19_200  # of the pixels, along both sides; of a picture larger than 640×480 about so many in all
 STEEPEST = 8.0  # grey levels per grey level, beyond the outermost percentiles
 
 
 def levels(pictures: Iterable[np.ndarray]) -> np.ndarray:
     """(3, 17): the grey levels of (H, W, 3) uint8 pictures at `PERCENTILES`, of each channel."""
-    pixels = np.concatenate([p[::EVERY, ::EVERY].reshape(-1, 3) for p in pictures])
-    return np.percentile(pixels, PERCENTILES, axis=0).T
+    return np.percentile(np.concatenate([_some(p) for p in pictures]), PERCENTILES, axis=0).T
+
+
+def _some(picture: np.ndarray) -> np.ndarray:
+    """(P, 3): pixels at even steps."""
+    step = max(EVERY, round(math.sqrt(picture.shape[0] * picture.shape[1] / PIXELS)))
+    return picture[::step, ::step].reshape(-1, 3)
 
 
 def table(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krolik.light import PERCENTILES, levels, lit, table
+from krolik.light import PERCENTILES, PIXELS, _some, levels, lit, table
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +62,10 @@ def test_batches_and_single_pictures_alike(scene):
     changed = table(levels([scene // 3]), levels([scene]))
     batch = np.stack([scene, scene // 2])
     np.testing.assert_array_equal(lit(batch, changed)[1], lit(scene // 2, changed))
+
+
+def test_of_a_large_picture_as_many_pixels_count_as_of_a_small_one(scene):
+    """The same scene in 16 times as many pixels: the same levels, and no more to sort."""
+    large = scene.repeat(16, axis=0).repeat(16, axis=1)
+    assert len(_some(large)) < 1.2 * PIXELS
+    np.testing.assert_allclose(levels([large])[:, 3:-3], levels([scene])[:, 3:-3], atol=4)

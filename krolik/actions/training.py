@@ -18,7 +18,7 @@ from krolik.actions.transferring import find_origin
 from krolik.engines import native
 from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound, StorageError
 from krolik.evaluation.calibration import Calibration
-from krolik.inference.model import ModelDescription, pack
+from krolik.inference.model import Light, ModelDescription, pack
 from krolik.light import levels
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, labels, models, runs
@@ -113,8 +113,9 @@ def _run(
         raise Cancelled("stopped before there was a model to keep", file.path, "krolik train --resume goes on with it.")
     if astray := _astray(trained):
         reporter.note(astray)
+    light = _light(file, data_train(runs.get(file, run).document))
     with file.write():
-        model = _keep(file, run, trained)
+        model = _keep(file, run, trained, light)
         runs.finish(file, run, "done", model=model.name)
     file.shrink()
     return model
@@ -130,7 +131,7 @@ def _astray(trained: native.TrainedModel) -> str:
             "often show something else. Train longer, or set locator_share to more.")  # fmt: skip
 
 
-def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRecord:
+def _keep(file: ProjectFile, run: int, trained: native.TrainedModel, light: Light) -> ModelRecord:
     document = runs.get(file, run).document
     plan = trained.plan
     taken = {m.name for m in models.every(file)}
@@ -146,7 +147,7 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRec
     description = ModelDescription(
         name, trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size, plan.animals,
         plan_json, origin, calibration, tuple(map(tuple, trained.fingerprint["data"]["frame_sizes"])),
-        plan.spans, _light(file, data_train(document)),
+        plan.spans, light,
     )  # fmt: skip
     locator = trained.stages.get(LOCATOR)
     onnx = pack(description, trained.stages[POSE].onnx, locator.onnx if locator else None)
@@ -158,7 +159,7 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel) -> ModelRec
     })  # fmt: skip
 
 
-def _light(file: ProjectFile, keys: Sequence[Sequence]) -> tuple[tuple[float, ...], ...]:
+def _light(file: ProjectFile, keys: Sequence[Sequence]) -> Light:
     """How light the frames are that a model learns from, by some of them; nothing if they were all removed since."""
     pictures = []
     for place in np.unique(np.linspace(0, len(keys) - 1, MEASURED).round().astype(int)):

@@ -30,6 +30,7 @@ from krolik.skeleton import Skeleton
 FORMAT, VERSION = "krolik-model", 1
 DESCRIPTION_KEY, LOCATOR_KEY = "krolik", "krolik.locator"
 Size = tuple[int, int]  # width, height in pixels
+Light = tuple[tuple[float, ...], ...]  # `light.levels` of each channel; empty where they are not known
 ONLY_WANTED = onnxruntime.RunOptions()  # leaves out of a run what its outputs do not need
 ONLY_WANTED.only_execute_path_to_fetches = True
 
@@ -55,7 +56,7 @@ class ModelDescription:
     calibration: Calibration | None = None  # None: scores are as the network gives them
     frame_sizes: tuple[Size, ...] = ()
     spans: tuple[float, ...] = ()
-    light: tuple[tuple[float, ...], ...] = ()
+    light: Light = ()
 
     @property
     def scales(self) -> Scales:

@@ -90,7 +90,7 @@ class Plan:
     spans: the steps in which animals of unlike sizes are looked at (see `scales.py`); then scale is a typical one's.
     keypoint_weights: how much each keypoint counts in the loss. repeats: how often at most a frame with a rare keypoint
     is seen per epoch. proportions: whether distances between keypoints choose among the peaks of one. within_px: the
-    distance, in frame pixels, that confidence is the probability of.
+    distance, in frame pixels (where animals differ in size: at a typical one), that confidence is the probability of.
     """
 
     network: str
