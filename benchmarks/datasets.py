@@ -3,6 +3,7 @@
     from datasets import project
     with project(DATA, "openfield", folder) as opened: ...
     with project(DATA, "openfield:20", folder) as opened: ... # 20 training pictures, all test pictures
+    with project(DATA, "openfield@leftear,rightear", folder) as opened: ... # only these keypoints
 
 openfield, reaching: split every:5. flies13: two flies in 1350 frames, each cut out as a picture of its own (its box
 and a margin, so that neighbours are in view as well); training pictures evenly from the first 60 % of the time, test
@@ -34,6 +35,15 @@ TRAIN_END, TEST_START, TEST_STEP = 0.6, 0.7, 5
 
 def project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
     """A new project with the labels of a set, and the rule of its split."""
+    name, _, kept = name.partition("@")
+    opened, split = whole_project(data, name, folder)
+    if kept:
+        opened.set_skeleton(f"{kept},")
+    return opened, split
+
+
+def whole_project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
+    """The same with all keypoints."""
     source, _, count = name.partition(":")
     opened = krolik.new(folder / "benchmark.krolik")
     if source == "flies13-whole":

@@ -125,6 +125,11 @@ class Labels:
     def __len__(self) -> int:
         return len(self.frames)
 
+    def __repr__(self) -> str:
+        """How much there is: all points of hundreds of frames would fill a notebook."""
+        animals = sum(len(frame.instances) for frame in self.frames)
+        return f"Labels({len(self)} frames, {animals} animals, keypoints: {', '.join(self.skeleton.names)})"
+
     def located_count(self) -> np.ndarray:
         """(K,) int: how often each keypoint has coordinates."""
         counts = np.zeros(len(self.skeleton), int)

@@ -195,5 +195,8 @@ TEMPLATES: dict[str, Skeleton] = {
 def template(name: str) -> Skeleton:
     """The skeleton template of that name. Raises NotFound."""
     if name not in TEMPLATES:
-        raise NotFound(f"no skeleton template is named {name!r}", fix=f"There are: {', '.join(TEMPLATES)}.")
+        raise NotFound(
+            f"no skeleton template is named {name!r}",
+            fix=f"There are: {', '.join(TEMPLATES)}. A single keypoint is written with a comma: {name},",
+        )
     return TEMPLATES[name]

@@ -29,6 +29,12 @@ def test_labels_refuse_doubles_and_wrong_sizes():
         Labels(skeleton, (wrong,))
 
 
+def test_labels_show_how_much_they_hold_instead_of_every_point():
+    animal = Instance(np.ones((2, 2)), np.array([3, 3]))
+    frames = tuple(LabeledFrame(FrameKey("v", i), (animal, animal)) for i in range(200))
+    assert repr(Labels(Skeleton.of(["a", "b"]), frames)) == "Labels(200 frames, 400 animals, keypoints: a, b)"
+
+
 def block(start: int, frames: int) -> Predictions:
     return Predictions(start, np.ones((frames, 1, 2, 2)), np.ones((frames, 1, 2)), np.ones(frames, bool))
 

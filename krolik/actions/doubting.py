@@ -23,8 +23,9 @@ from krolik.evaluation.shape import Shape
 from krolik.inference.model import PoseModel
 from krolik.inference.poser import Poser
 from krolik.poses import FrameKey, LabeledFrame, Predictions, State
-from krolik.project import ProjectFile, predictions
+from krolik.project import ProjectFile, labels, predictions
 from krolik.sampling.thumbnails import distances, thumbnail
+from krolik.scales import ASSUMED
 from krolik.skeleton import Skeleton
 from krolik.video import Frame, Video
 
@@ -59,7 +60,10 @@ class Knowledge:
         pictures = np.array([thumbnail(Frame(load_pixels(file, f.key))) for f in seen])
         near = [np.delete(distances(pictures, p), i).min() for i, p in enumerate(pictures)] if len(pictures) > 1 else []
         usual = float(np.median(near)) if near else 0.05
-        return cls(skeleton, Shape.of(points, skeleton), present, counts, len(instances), pictures, usual)
+        sizes = labels.frame_sizes(file)
+        assumed = ASSUMED * float(np.median([max(sizes[f.key]) for f in labelled])) if labelled else 1.0
+        shape = Shape.of(points, skeleton, assumed)
+        return cls(skeleton, shape, present, counts, len(instances), pictures, usual)
 
     def alone(self, xy: np.ndarray, score: np.ndarray) -> list[Sign]:
         """The signs that a frame shows by itself. xy: (F, N, K, 2), score: (F, N, K)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from krolik import defaults
 from krolik.actions.labelling import keep_pixels
@@ -29,9 +29,9 @@ class Preparation:
     """Everything that is known before the first step. `trainable` are the frames that train or validate."""
 
     split: str
-    trainable: list[Sample]
-    validating: set[FrameKey]
-    data: TrainingSet
+    trainable: list[Sample] = field(repr=False)
+    validating: set[FrameKey] = field(repr=False)
+    data: TrainingSet = field(repr=False)
     plan: Plan
     fingerprint: dict
     findings: list[Finding]

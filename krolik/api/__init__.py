@@ -36,7 +36,8 @@ def new(
 ) -> Project:
     """Makes a project file, with videos if some are given.
 
-    skeleton: a Skeleton, the name of a template (rabbit, mouse, quadruped, fly), or names separated by commas.
+    skeleton: a Skeleton, the name of a template (rabbit, mouse, quadruped, fly), or names separated by commas
+        (a single one: "nose,").
     Raises InvalidSetting when the file exists, NotFound, InvalidFile for a video.
     """
     from krolik.actions.adding import expand

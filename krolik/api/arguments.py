@@ -40,7 +40,11 @@ def parsed_smoothing(wish: str | Smoothing, fill: int = 0, least_score: float = 
 
 
 def parse_skeleton(wish: str | Skeleton) -> Skeleton:
-    """A skeleton from a template's name or from keypoint names separated by commas. Raises NotFound, InvalidLabels."""
+    """A skeleton from a template's name or from keypoint names separated by commas. Raises NotFound, InvalidLabels.
+
+    A comma after the last name may stand or not; after a single one it says that this is a keypoint, not a template.
+    """
     if isinstance(wish, Skeleton):
         return wish
-    return Skeleton.of([n.strip() for n in wish.split(",")]) if "," in wish else template(wish)
+    names = wish.strip().removesuffix(",").split(",")
+    return Skeleton.of([name.strip() for name in names]) if "," in wish else template(wish)

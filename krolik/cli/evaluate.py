@@ -56,15 +56,17 @@ def distances(text: str | None, option: str) -> tuple[float, ...]:
 def show_metrics(evaluation: Evaluation) -> None:
     """A row per keypoint and one for all."""
     metrics = evaluation.metrics
-    say(f"\n{evaluation.model} on the {evaluation.frames} test frames of {evaluation.split} (errors in pixels; "
-        f"body length {metrics.body_length_px:.0f} px)")  # fmt: skip
+    known = math.isfinite(metrics.body_length_px)  # one keypoint has no length
+    say(f"\n{evaluation.model} on the {evaluation.frames} test frames of {evaluation.split} (errors in pixels"
+        + (f"; body length {metrics.body_length_px:.0f} px)" if known else ")"))  # fmt: skip
     pck = list(metrics.overall.pck_px)
-    body = list(metrics.overall.pck_body)
+    body = list(metrics.overall.pck_body) if known else []
     columns = ["keypoint", "n", "mean", "median", "RMSE", "p95", *(f"≤{p} px" for p in pck),
                *(f"≤{100 * float(b):.0f}% body" for b in body), "missed", "invented"]  # fmt: skip
     rows = []
     for one in (*metrics.keypoints, metrics.overall):
-        shares = ["-" if math.isnan(v) else f"{100 * v:.0f}%" for v in (*one.pck_px.values(), *one.pck_body.values())]
+        within = (*one.pck_px.values(), *(one.pck_body[part] for part in body))
+        shares = ["-" if math.isnan(v) else f"{100 * v:.0f}%" for v in within]
         rows.append([one.name, one.n, one.mean_error_px, one.median_error_px, one.rmse_px, one.p95_error_px, *shares,
                      one.missed, f"{one.invented}/{one.n_absent}"])  # fmt: skip
     show_table(columns, rows)

@@ -13,7 +13,7 @@ def new(
     project: Annotated[Path, typer.Argument(help="The project file to make, for instance rabbits.krolik.")],
     videos: Annotated[list[str] | None, typer.Argument(help="Videos, image folders or patterns to add.")] = None,
     skeleton: Annotated[
-        str, typer.Option(help="A template (rabbit, mouse, quadruped, fly) or names separated by commas.")
+        str, typer.Option(help="A template (rabbit, mouse, quadruped, fly) or names separated by commas: nose,tail.")
     ] = defaults.SKELETON,
 ) -> None:
     """Make a project, with videos if some are given."""

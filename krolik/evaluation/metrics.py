@@ -57,7 +57,10 @@ class KeypointMetrics:
 
 @dataclass(frozen=True)
 class Metrics:
-    """`overall` pools all keypoints. body_length_px: median over animals of the longest distance between two labels."""
+    """`overall` pools all keypoints. body_length_px: median over animals of the longest distance between two labels.
+
+    It is NaN, as are shares within body lengths, where no animal has two labels.
+    """
 
     overall: KeypointMetrics
     keypoints: tuple[KeypointMetrics, ...]
@@ -129,7 +132,10 @@ def _summary(
     some = len(found) > 0
 
     def shares(distances: dict[str, float]) -> dict[str, float]:
-        return {name: float((found <= d).sum() / n) if n else float("nan") for name, d in distances.items()}
+        return {
+            name: float((found <= d).sum() / n) if n and np.isfinite(d) else float("nan")
+            for name, d in distances.items()
+        }
 
     return KeypointMetrics(
         name=name,

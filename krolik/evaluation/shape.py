@@ -36,8 +36,8 @@ class Shape:
     sides: np.ndarray
 
     @classmethod
-    def of(cls, points: np.ndarray, skeleton: Skeleton) -> Shape:
-        """points: (M, K, 2) of all labelled animals, NaN where there are none."""
+    def of(cls, points: np.ndarray, skeleton: Skeleton, assumed_px: float = LEAST_PX) -> Shape:
+        """points: (M, K, 2) of all labelled animals, NaN where there are none; if none shows two, `assumed_px` long."""
         every = np.array(list(combinations(range(len(skeleton)), 2)), int).reshape(-1, 2)
         logs = _log_distances(points, every)
         counts = np.isfinite(logs).sum(axis=0)
@@ -47,7 +47,7 @@ class Shape:
         squares = np.nansum((logs - mean) ** 2, axis=0)
         sd = np.sqrt((squares + PRIOR_COUNT * PRIOR_SD**2) / (counts + PRIOR_COUNT))
         extents = [np.ptp(p[np.isfinite(p).all(axis=1)], axis=0).max() for p in points if np.isfinite(p).any()]
-        body = max(float(np.median(extents)), LEAST_PX) if extents else LEAST_PX
+        body = max(float(np.median(extents)), LEAST_PX) if max(extents, default=0) > 0 else assumed_px
         return cls(every[keep], mean, sd, body, *_sided(points, skeleton, body))
 
     def strangeness(self, points: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from krolik.errors import NotFound
 from krolik.project.file import ProjectFile
@@ -18,7 +18,7 @@ class ModelRecord:
     name: str
     created: float
     run: int | None
-    document: dict
+    document: dict = field(repr=False)  # long: hundreds of frames
 
 
 def add(file: ProjectFile, name: str, run: int, onnx: bytes, weights: bytes, document: dict) -> ModelRecord:

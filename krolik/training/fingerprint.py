@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from krolik.poses import State
+from krolik.scales import ASSUMED
 from krolik.skeleton import Skeleton
 from krolik.training.sides import sides
 from krolik.training.sizes import ALIKE, size_spread
@@ -34,7 +35,8 @@ class DataFingerprint:
     """Sizes in frame pixels. extent_px: 95th percentile of the longer side of the box around an animal's points.
 
     shares: 5th, 50th, 95th percentile of that side as a part of the frame's longer one. size_spread: how many times as
-    large as the smallest animals the largest are in pixels (95th to 5th percentile), whatever their posture.
+    large as the smallest animals the largest are in pixels (95th to 5th percentile), whatever their posture. All these
+    are `ASSUMED` where no animal shows two points, so that nothing tells how large it is: then it is not `sized`.
     """
 
     frames: int
@@ -49,6 +51,7 @@ class DataFingerprint:
     one_way_round: float  # part of the animals and pairs whose left and right lie as they mostly do; 0: nothing to tell
     pairs: int
     labelled: tuple[int, ...]  # per keypoint: frames with coordinates
+    sized: bool = True
 
     @property
     def cut_out(self) -> bool:
@@ -85,6 +88,10 @@ def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerpri
                 shares.append(boxes[-1] / max(sample.frame_size))
                 middle = (np.array(sample.frame_size) - 1) / 2
                 off.append(float(np.abs((box[:2] + box[2:]) / 2 - middle).max() / max(sample.frame_size)))
+    sized = max(boxes) > 0
+    if not sized:
+        shares = [ASSUMED]
+        boxes = [ASSUMED * max(sample.frame_size) for sample in samples]
     located = [(s.states >= State.OCCLUDED).any(axis=0) for s in samples]
     return DataFingerprint(
         frames=len(samples),
@@ -99,6 +106,7 @@ def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerpri
         one_way_round=float(np.mean([usual for _, usual in sides(samples, skeleton)] or [0.0])),
         pairs=len(skeleton.pairs),
         labelled=tuple(int(n) for n in np.sum(located, axis=0)),
+        sized=sized,
     )
 
 

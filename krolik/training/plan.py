@@ -13,17 +13,19 @@ from typing import Literal
 
 from krolik.errors import InvalidSetting
 from krolik.networks import entry
-from krolik.scales import MARGIN, Scales, ladder
+from krolik.scales import ASSUMED, MARGIN, Scales, ladder
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint
 from krolik.training.machine import MachineFingerprint
+from krolik.training.neighbours import FEWEST
 
 CROP_PX = 192  # an input of this side trains to below 2 px in five minutes on two cores
 WHOLE_PX = 256
 LOCATOR_PX, LOCATOR_MOST_PX = 192, 576  # the longer side of the locator's thumbnails
 LOCATED_PX = 14.0  # an animal that spans less of a thumbnail is hardly found
 WORTH_CROPPING = 0.6  # a crop smaller than this part of the frame's longer side is worth a locator
+FEW_KEYPOINTS = 3  # or fewer may all lie on an animal's head; more are spread over the animal
 MULTIPLE = 64
 FEW_FRAMES = 50  # below so many labelled frames a pretrained body is worth its slower steps
 REPEATS = 4.0  # how often at most a frame with a rare keypoint is seen per epoch
@@ -287,10 +289,9 @@ def choose_network(pretrained: str) -> tuple[str, str]:
 
 
 def choose_within(data: DataFingerprint, scale: float) -> tuple[float, str]:
-    within = max(CALIBRATED * data.typical_extent_px, LEAST_WITHIN_PX / scale)
-    return round(
-        within, 2
-    ), f"confidence is the probability of lying this near: {CALIBRATED:.0%} of the animal's extent"
+    within = round(max(CALIBRATED * data.typical_extent_px, LEAST_WITHIN_PX / scale), 2)
+    near = f"confidence is the probability of lying this near: {CALIBRATED:.0%} of the animal's extent"
+    return within, near if data.sized else f"{near}, as it is assumed"
 
 
 def choose_pipeline(data: DataFingerprint) -> tuple[Pipeline, str]:
@@ -298,6 +299,8 @@ def choose_pipeline(data: DataFingerprint) -> tuple[Pipeline, str]:
     crop = MARGIN * data.extent_px
     if data.animals > 1:
         return "crop", f"up to {data.animals} animals in a frame: each gets a crop of its own"
+    if not data.sized:
+        return "crop", f"one keypoint does not show how large the animal is: {ASSUMED:.0%} of the frame is assumed"
     if data.varied and MARGIN * data.shares[0] < WORTH_CROPPING:
         return "crop", f"some animals span only {data.shares[0]:.0%} of a frame: crops show all about as large"
     if crop < WORTH_CROPPING * longest:
@@ -342,10 +345,16 @@ def choose_scale(
     if spans:
         extent = MARGIN * math.sqrt(data.shares[2] / data.shares[0]) ** (1 / len(spans)) * data.typical_extent_px
         return round(size[0] / extent, 4), f"where an animal spans {data.typical_extent_px:.0f} px, as is typical"
-    crop = MARGIN * data.extent_px
     # never enlarge by more than 2: an interpolated pixel tells nothing new
-    scale = round(min(2.0, size[0] / max(1.0, crop)), 4)
-    return scale, f"a crop of {size[0] / scale:.0f} px holds 95 % of the animals ({data.extent_px:.0f} px) with room"
+    scale = min(2.0, size[0] / max(1.0, MARGIN * data.extent_px))
+    around = max(1.0, size[0] / (MARGIN * ASSUMED * max(max(frame) for frame in data.frame_sizes)))
+    if len(data.labelled) <= FEW_KEYPOINTS and scale > around:
+        apart = f"few keypoints, {data.extent_px:.0f} px apart"
+        return round(around, 4), f"a crop of {size[0] / around:.0f} px: {apart}, may be part of a larger animal"
+    shown = f"a crop of {size[0] / scale:.0f} px"
+    if not data.sized:
+        return round(scale, 4), f"{shown} shows an animal of {data.extent_px:.0f} px, as it is assumed, with room"
+    return round(scale, 4), f"{shown} holds 95 % of the animals ({data.extent_px:.0f} px) with room"
 
 
 def choose_augmentation(data: DataFingerprint, reasons: dict[str, str]) -> AugmentationRanges:
@@ -357,6 +366,8 @@ def choose_augmentation(data: DataFingerprint, reasons: dict[str, str]) -> Augme
 
 
 def choose_rotation(data: DataFingerprint) -> tuple[float, str]:
+    if not data.sized:
+        return UPRIGHT_DEG, "one keypoint does not show where the animal points: up stays up, unless you set more"
     if not data.from_above:
         return UPRIGHT_DEG, "the body hardly ever points both up and down the picture: up stays up"
     gap = data.headings.gap_deg
@@ -376,6 +387,8 @@ def choose_mirror(data: DataFingerprint) -> tuple[bool, str]:
 
 
 def choose_neighbour_chance(data: DataFingerprint) -> tuple[float, str]:
+    if len(data.labelled) < FEWEST:
+        return 0.0, f"fewer than {FEWEST} keypoints are no outline along which another animal could be cut out"
     if data.animals > 1:
         return NEIGHBOUR_CHANCE, "several animals in a frame: another beside the one that is meant teaches which it is"
     if data.cut_out:

@@ -28,6 +28,20 @@ def test_a_short_training_finds_the_rabbit(labelled):
         assert model.document["metrics"] == {} and models.get(project.file, None).document["metrics"]["every:5"]
 
 
+def test_an_animal_of_one_keypoint_is_found_though_nothing_shows_how_large_it_is(labelled):
+    labelled.close()
+    with krolik.open(labelled.path) as project:
+        project.set_skeleton("nose,")
+        model = project.train(budget="150steps", input_px=64)
+        assert model.document["plan"]["pipeline"] == "crop"
+        metrics = project.evaluate().metrics
+        assert metrics.overall.n == 3 and metrics.overall.median_error_px < 25
+        assert np.isnan(metrics.body_length_px) and np.isnan(metrics.overall.pck_body["0.05"])
+        project.predict("rabbit.mp4")
+        # an animal is not one pixel long: steps of a few are no leaps
+        assert "jump" not in {r.kind for s in project.suggest(count=20) for r in s.reasons if r.severity > 0.5}
+
+
 def test_a_locator_that_learnt_nothing_is_told_of(labelled):
     """Its pose network, judged on crops around the labels, would look better than the model is."""
     labelled.close()

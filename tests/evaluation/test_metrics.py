@@ -36,6 +36,14 @@ def test_never_labelled():
     assert metrics.to_json()["overall"]["mean_error_px"] is None
 
 
+def test_one_keypoint_has_no_body_length():
+    points, states = np.array([[[0, 0]], [[9, 9]]], float), np.full((2, 1), State.VISIBLE)
+    metrics = measure(points, states, np.array([[[0, 1, 0.9]], [[9, 9, 0.9]]]), ["a"], Criteria(0.2, (0.5, 2)))
+    assert metrics.overall.pck_px == {"0.5": 0.5, "2": 1}
+    assert metrics.to_json()["body_length_px"] is None
+    assert set(metrics.to_json()["overall"]["pck_body"].values()) == {None}
+
+
 @settings(deadline=None)
 @given(st.permutations(range(4)), st.integers(0, 4))
 def test_match_finds_the_permutation(order, missing):

@@ -51,6 +51,14 @@ def test_what_was_hardly_labelled_says_nothing(rng):
     assert len(nothing.pairs) == 0 and nothing.body_px > 0 and nothing.strangeness(MOUSE).shape == (0,)
 
 
+def test_animals_that_show_one_point_each_are_as_long_as_is_assumed(rng):
+    lone = labels(rng, 30)
+    lone[:, 1:] = np.nan
+    assert Shape.of(lone, BONES, 90.0).body_px == 90
+    lone[0, 1] = lone[0, 0] + (0, 40)
+    assert Shape.of(lone, BONES, 90.0).body_px != 90
+
+
 def test_seen_from_the_side_no_side_is_a_rule(rng):
     both = labels(rng, 40)
     both[::2] = both[::2][:, [0, 2, 1, 3]]

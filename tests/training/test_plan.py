@@ -7,11 +7,12 @@ import pytest
 
 from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey, State
+from krolik.scales import ASSUMED
 from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint, Headings, measure_data
 from krolik.training.machine import MachineFingerprint, measure_machine
-from krolik.training.plan import WORKERS, Plan, Settings, decide, worth_a_body
+from krolik.training.plan import CROP_PX, WORKERS, Plan, Settings, decide, worth_a_body
 from krolik.training.training_set import Sample
 
 MACHINE = MachineFingerprint(2, "cpu", "test", 0.5)
@@ -294,13 +295,28 @@ def test_a_few_stray_headings_do_not_close_a_gap(rng):
     assert measure_data(samples(sideways, rng), bones).headings.gap_deg > 300
 
 
-def test_fingerprint_of_a_single_point():
+def test_one_keypoint_does_not_show_how_large_an_animal_is_so_a_part_of_the_frame_is_assumed():
     bones = Skeleton.of(["nose"])
-    one = Sample(FrameKey("v", 0), (64, 64), np.array([[[5, 6]]], np.float32), np.array([[3]], np.int8))
+    one = Sample(FrameKey("v", 0), (640, 480), np.array([[[5, 6]]], np.float32), np.array([[3]], np.int8))
     data = measure_data([one], bones)
-    assert data.extent_px == 0
+    assert not data.sized and data.extent_px == data.typical_extent_px == ASSUMED * 640
     plan = decide(data, MACHINE, Settings())
-    assert np.isfinite(plan.scale) and plan.scale > 0
+    assert plan.pipeline == "crop" and plan.locator_size == (192, 128) and plan.augmentation.rotation_deg == 25
+    assert plan.input_size[0] / plan.scale == pytest.approx(1.3 * ASSUMED * 640, rel=1e-3)
+    assert plan.within_px == pytest.approx(0.05 * ASSUMED * 640)
+    assert not any("95 % of the animals" in reason for _, _, reason in plan.rows())
+    two = replace(one, points=np.array([[[5, 6]], [[300, 200]]], np.float32), states=np.array([[3], [3]], np.int8))
+    several = decide(measure_data([one, two], bones), MACHINE, Settings())
+    assert several.animals == 2 and several.scale == plan.scale and several.augmentation.neighbour_chance == 0
+
+
+def test_a_few_keypoints_close_together_get_a_crop_that_may_hold_a_larger_animal():
+    ears = replace(MOUSE, extent_px=21.0, typical_extent_px=20.0, shares=(0.02, 0.03, 0.033), labelled=(93, 93))
+    shown = lambda data: CROP_PX / decide(data, MACHINE, Settings()).scale  # noqa: E731
+    assert shown(ears) == pytest.approx(1.3 * ASSUMED * 640, rel=1e-3)
+    assert shown(replace(ears, labelled=(93,) * 4)) == CROP_PX / 2  # more are spread over the animal
+    assert shown(replace(ears, frame_sizes=((3840, 2160),))) == CROP_PX  # no picture is made smaller for that
+    assert shown(replace(MOUSE, labelled=(93, 93))) == shown(MOUSE)  # those that are far apart show how large it is
 
 
 def test_the_choice_among_peaks_can_be_switched_off():
