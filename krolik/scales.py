@@ -15,6 +15,7 @@ MARGIN = 1.3  # crop side per animal extent: room for the locator's error and fo
 STEP = 1.6  # between steps of the ladder, at most: augmentation and postures vary an animal's size as much
 MOST = 5  # steps: each is one more look wherever an animal may be
 ASSUMED = 0.15  # of a frame's longer side: what an animal is taken to span where labels do not show how large it is
+FEW_KEYPOINTS = 3  # or fewer may all lie on an animal's head; more are spread over the animal
 KEPT = 1.12  # an animal has to be so much too large or too small for its step before another one fits it better
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from krolik.errors import InvalidSetting
 from krolik.networks import entry
-from krolik.scales import ASSUMED, MARGIN, Scales, ladder
+from krolik.scales import ASSUMED, FEW_KEYPOINTS, MARGIN, Scales, ladder
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint
@@ -25,7 +25,6 @@ WHOLE_PX = 256
 LOCATOR_PX, LOCATOR_MOST_PX = 192, 576  # the longer side of the locator's thumbnails
 LOCATED_PX = 14.0  # an animal that spans less of a thumbnail is hardly found
 WORTH_CROPPING = 0.6  # a crop smaller than this part of the frame's longer side is worth a locator
-FEW_KEYPOINTS = 3  # or fewer may all lie on an animal's head; more are spread over the animal
 MULTIPLE = 64
 FEW_FRAMES = 50  # below so many labelled frames a pretrained body is worth its slower steps
 REPEATS = 4.0  # how often at most a frame with a rare keypoint is seen per epoch

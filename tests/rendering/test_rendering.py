@@ -168,3 +168,13 @@ def test_comparison_shows_both():
     )  # fmt: skip
     assert picture.shape == (480, 480, 3)
     assert len(drawn(picture)) > 200
+
+
+@pytest.mark.parametrize("keypoints, shown", [(1, True), (3, True), (4, False)])
+def test_a_comparison_shows_more_than_a_few_keypoints_that_lie_close_together(keypoints, shown):
+    image = np.zeros((800, 1000, 3), np.uint8)
+    image[95:106, 155:166] = (0, 0, 255)
+    points = np.full((1, keypoints, 3), 100.0)
+    bones = Skeleton.of([f"k{k}" for k in range(keypoints)])
+    picture = labelled_and_predicted(image, bones, points[..., :2], points, "")
+    assert ((picture[..., 2] > 200) & (picture[..., :2] < 50).all(axis=-1)).any() == shown
