@@ -36,14 +36,14 @@ TRAIN_END, TEST_START, TEST_STEP = 0.6, 0.7, 5
 def project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
     """A new project with the labels of a set, and the rule of its split."""
     name, _, kept = name.partition("@")
-    opened, split = whole_project(data, name, folder)
+    opened, split = with_all_keypoints(data, name, folder)
     if kept:
         opened.set_skeleton(f"{kept},")
     return opened, split
 
 
-def whole_project(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
-    """The same with all keypoints."""
+def with_all_keypoints(data: Path, name: str, folder: Path) -> tuple[api.Project, str]:
+    """The same, whatever keypoints are wanted of it."""
     source, _, count = name.partition(":")
     opened = krolik.new(folder / "benchmark.krolik")
     if source == "flies13-whole":

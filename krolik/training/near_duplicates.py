@@ -14,7 +14,7 @@ from krolik.training.findings import Finding
 from krolik.training.training_set import Sample
 
 MOVED = 0.1  # of an animal's extent: one that moved or bent so far on average is a new picture of it
-MOVED_PX = 2.0  # for animals of one keypoint, which have no extent
+MOVED_PX = 2.0  # at least: small animals are not labelled more exactly
 THUMBNAIL = 32
 ALIKE = 2.0  # mean difference of two thumbnails, in grey levels: compression alone makes about 1
 MOST_COMPARED = 100  # test frames that are looked at, evenly taken: decoding them costs training time

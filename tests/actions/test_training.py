@@ -12,8 +12,8 @@ from krolik.actions.splitting import _late_part, split_parts
 from krolik.errors import Cancelled, InvalidSetting
 from krolik.inference.model import PoseModel
 from krolik.light import levels
-from krolik.poses import FrameKey, Instance, LabeledFrame
-from krolik.project import history, labels, models, splits
+from krolik.poses import FrameKey, Instance, LabeledFrame, Predictions
+from krolik.project import history, labels, models, predictions, runs, splits
 from krolik.project.edits import Change, document, frame_subject
 from krolik.project.splits import Split
 
@@ -38,8 +38,13 @@ def test_an_animal_of_one_keypoint_is_found_though_nothing_shows_how_large_it_is
         assert metrics.overall.n == 3 and metrics.overall.median_error_px < 25
         assert np.isnan(metrics.body_length_px) and np.isnan(metrics.overall.pck_body["0.05"])
         project.predict("rabbit.mp4")
-        # an animal is not one pixel long: steps of a few are no leaps
-        assert "jump" not in {r.kind for s in project.suggest(count=20) for r in s.reasons if r.severity > 0.5}
+        run = runs.every(project.file, "predict")[0]
+        xy = np.full((60, 1, 1, 2), 200, np.float32) + 3 * np.arange(60)[:, None, None, None]
+        xy[30] += 150
+        score = np.full((60, 1, 1), 0.97, np.float32)
+        predictions.store(project.file, run.id, run.document["video"], Predictions(0, xy, score, np.ones(60, bool)))
+        # an animal is not one pixel long: steps of three are a movement, and one of 150 is a jump
+        assert {30} == {s.key.index for s in project.suggest(count=20) for r in s.reasons if r.kind == "jump"}
 
 
 def test_a_locator_that_learnt_nothing_is_told_of(labelled):
