@@ -13,7 +13,8 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/krolik demo -o krolik-demo
 
 test: $(VENV)/dev.stamp lint
-	$(PYTEST) -m "not slow and not alone" -n auto --maxprocesses 4
+	$(PYTEST) -m "not slow and not alone and not browser" -n auto --maxprocesses 4
+	$(PYTEST) -m "browser and not slow" -n 2 --dist worksteal
 	$(PYTEST) -m "alone and not slow"
 
 test-slow: $(VENV)/dev.stamp oracles

@@ -77,11 +77,11 @@ ONCE = {
 def pytest_collection_modifyitems(items) -> None:
     """Tests of these files do the same in both languages: one of them each time, the other one with the slow tests.
 
-    Those that need a browser have the machine for themselves.
+    Those that drive a browser run two at a time, after those that compute, unless they need the machine for themselves.
     """
     for item in items:
-        if "browser" in item.fixturenames:
-            item.add_marker(pytest.mark.alone)
+        if "browser" in item.fixturenames and not item.get_closest_marker("alone"):
+            item.add_marker(pytest.mark.browser)
         if any(mark.args[0] == "ui" for mark in item.iter_markers("parametrize")):
             continue  # it has its language
         chosen = getattr(item, "callspec", None) and item.callspec.params.get("ui")

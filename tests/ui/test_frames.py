@@ -63,6 +63,7 @@ def test_the_number_shown_is_the_frame_shown(ui, name, tmp_path, rng):
         assert agrees() == frame
 
 
+@pytest.mark.alone  # its bounds are of what two seconds show
 @pytest.mark.parametrize("name", [pytest.param("long-gop", marks=pytest.mark.slow), "variable-rate", "rotated-90"])
 def test_scrubbed_and_held_and_played(ui, tmp_path, name):
     """While it moves, number and picture are read at one moment, from the canvas itself."""

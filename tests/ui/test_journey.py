@@ -31,6 +31,7 @@ def label_the_frame(ui, truth) -> int:
     return frame
 
 
+@pytest.mark.alone  # trains a minute on all cores
 @pytest.mark.parametrize("ui", ["en", pytest.param("ru", marks=pytest.mark.slow)], indirect=True)
 def test_the_whole_journey(ui, rabbit, tmp_path):
     """Drop, skeleton, frames, labels, a minute of training, results, two corrections, export."""

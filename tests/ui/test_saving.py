@@ -83,6 +83,7 @@ def test_a_closed_tab_s_edits_are_sent_by_the_next_one(ui, project):
     assert sorted(found.points(identity, 0)) == [0]
 
 
+@pytest.mark.alone
 def test_an_edit_is_durable_within_50_ms(ui, project):
     """Measured in the page: from the click to the server's answer, which comes after the commit."""
     identity = ui.label(project)
