@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import colorsys
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from krolik.errors import InvalidLabels, NotFound
-
-LEFT, RIGHT = "left", "right"
-# Longest first, so that "left" is not read as "l" + "eft"; Russian stems cover every gender and case.
-SIDE_TOKENS = {"left": LEFT, "right": RIGHT, "l": LEFT, "r": RIGHT, "л": LEFT, "п": RIGHT, "左": LEFT, "右": RIGHT}
-SIDE_STEMS = {"лев": LEFT, "прав": RIGHT}
-GLUED = {"left": LEFT, "right": RIGHT, "лев": LEFT, "прав": RIGHT, "左": LEFT, "右": RIGHT}
+from krolik.side_names import symmetric_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,33 +123,6 @@ def palette(count: int) -> list[str]:
         rgb = colorsys.hls_to_rgb((0.02 + i * 0.381966) % 1.0, 0.62 if i % 2 else 0.5, 0.95)
         colors.append("#" + "".join(f"{round(255 * c):02x}" for c in rgb))
     return colors
-
-
-def split_side(name: str) -> tuple[str | None, str]:
-    """The side that a keypoint's name tells and the rest of the name: "leftEar" → (left, "ear")."""
-    tokens = [t.lower() for t in re.findall(r"[A-ZА-ЯЁ]?[a-zа-яё]+|[A-ZА-ЯЁ]+(?![a-zа-яё])|\d+|[^\W\d_]", name)]
-    if len(tokens) > 1:
-        for i, token in enumerate(tokens):
-            side = SIDE_TOKENS.get(token) or next((s for stem, s in SIDE_STEMS.items() if token.startswith(stem)), None)
-            if side:
-                return side, " ".join(tokens[:i] + tokens[i + 1 :])
-    lowered = name.lower()
-    for glue, side in GLUED.items():
-        if lowered.startswith(glue) and len(lowered) > len(glue):
-            return side, " ".join(tokens).removeprefix(glue)
-        if lowered.endswith(glue) and len(lowered) > len(glue):
-            return side, " ".join(tokens).removesuffix(glue)
-    return None, name.lower()
-
-
-def symmetric_pairs(names: list[str]) -> list[tuple[str, str]]:
-    """The (left, right) pairs among `names`, told by left/right, l/r, лев-/прав-, 左/右 in them."""
-    sides: dict[str, dict[str, list[str]]] = {}
-    for name in names:
-        side, rest = split_side(name)
-        if side:
-            sides.setdefault(rest, {LEFT: [], RIGHT: []})[side].append(name)
-    return [(s[LEFT][0], s[RIGHT][0]) for s in sides.values() if len(s[LEFT]) == 1 and len(s[RIGHT]) == 1]
 
 
 def _limbs(body: str, *tips: str) -> list[tuple[str, str]]:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from krolik.errors import Conflict, InvalidLabels
 from krolik.project import ProjectFile, history, labels
 from krolik.project.edits import Change, document
-from krolik.skeleton import Keypoint, Skeleton, symmetric_pairs
+from krolik.side_names import symmetric_pairs
+from krolik.skeleton import Keypoint, Skeleton
 
 LONGEST_NAME = 100
 

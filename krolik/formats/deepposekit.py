@@ -33,7 +33,8 @@ from krolik.formats.reading import (
 )
 from krolik.formats.tables import LabelTable
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
-from krolik.skeleton import Skeleton, symmetric_pairs
+from krolik.side_names import symmetric_pairs
+from krolik.skeleton import Skeleton
 from krolik.video.images import decode_image
 
 TITLE = "DeepPoseKit"

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from krolik.poses import FrameKey, Instance, LabeledFrame, Labels, State
-from krolik.skeleton import Skeleton, symmetric_pairs
+from krolik.side_names import symmetric_pairs
+from krolik.skeleton import Skeleton
 
 TREE = "tree"
 NEEDED = "needed"
