@@ -13,8 +13,8 @@ from krolik.side_names import split_side, symmetric_pairs
         ("Левое ухо", "Правое ухо"), ("лапа_левая", "лапа_правая"), ("лев_глаз", "прав_глаз"), ("ухо_Л", "ухо_П"),
         ("左耳", "右耳"), ("left_paw_2", "right_paw_2"), ("earleft", "earright"), ("oreille_gauche", "oreille_droite"),
         ("Ohr links", "Ohr rechts"), ("oreja_izquierda", "oreja_derecha"), ("FL_paw", "FR_paw"), ("paw.HL", "paw.HR"),
-        ("LF", "RF"), ("RL", "RR"), ("LHP", "RHP"), ("bl1", "br1"), ("Lfin", "Rfin"), ("lhip", "rhip"), ("finl", "finr"),
-        ("L", "R"), ("передняяЛ_1", "передняяП_1"), ("ЗЛ", "ЗП"),
+        ("LF", "RF"), ("RL", "RR"), ("LHP", "RHP"), ("bl1", "br1"), ("Lfin", "Rfin"), ("lhip", "rhip"),
+        ("finl", "finr"), ("L", "R"), ("передняяЛ_1", "передняяП_1"), ("ЗЛ", "ЗП"),
     ],
 )  # fmt: skip
 def test_symmetric_pairs_from_names(left, right):

@@ -9,22 +9,20 @@ Legend: N animals, K keypoints.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from krolik.inference.beside import hints, is_another
+from krolik.inference.look import SURE, Look, centre_of, extent_of, in_frame, surest
 from krolik.inference.model import PoseModel
 from krolik.inference.thumbnails import middles, thumbnails
 from krolik.video import Frame
 from krolik.views import View
 
-SURE = 0.2  # a point of at least this score says where the animal is
-HELD = 0.34  # an animal is held while this part of its keypoints is sure
 LOCATOR_SURE = 0.15  # several animals: weaker peaks of the locator are noise
 RETRY_FRAMES = 8  # how often the locator looks for animals that are missing while others are there, or doubtful
-DOUBTFUL = 0.5  # a single animal whose surer half has a lower mean score may be a mistake: other places are looked at
+SOON = (0, 1, 2, 4)  # frames after one was lost, when it is looked for as well
+RECENTLY = 64  # for so many frames one that was lost may well be beside another one
 RIVAL = 0.5  # a place whose score is at least this part of the best one's is looked at, whatever the best one shows
 SCAN_FRAMES = 32  # how often, while a single animal stays doubtful, it is looked for in crops that cover the frame
 MOST_CROPS, AROUND = 64, 16  # a frame that takes more crops is searched so around the locator's best place only
@@ -34,31 +32,6 @@ SURER = 1.05  # a place must be that much surer than the one that was followed: 
 SAME_PLACE = 0.25  # places nearer than this (in crop sides) are one
 MOST_PLACES = 4  # that are looked at beside as many as there are animals, of those that windows show
 OFF_CENTRE = 0.08  # a pose this far off the crop's middle (in crop sides) is looked at again, centred
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """What a crop showed: a pose (K, 3) in frame pixels with raw scores, and the crop's scale."""
-
-    pose: np.ndarray
-    scale: float
-
-    @cached_property
-    def centre(self) -> np.ndarray | None:
-        return _centre(self.pose)
-
-    @cached_property
-    def certainty(self) -> float:
-        return float(self.pose[:, 2].sum())
-
-    @cached_property
-    def certain(self) -> bool:
-        """Whether this is a single animal, without a doubt."""
-        return self.held and not _doubtful(self.pose)
-
-    @cached_property
-    def held(self) -> bool:
-        return bool((self.pose[:, 2] >= SURE).mean() >= HELD)
 
 
 class Poser:
@@ -73,7 +46,8 @@ class Poser:
         self._now: list[Look | None] = [None] * max(1, self._about.animals)  # each animal that is held
         self._scales = self._about.scales
         self._last = list(self._now)  # each animal as it was last held
-        self._frame, self._doubted = 0, False
+        self._frame, self._since_loss, self._doubted = 0, 0, False
+        self._beside: dict[int, dict[int, Look]] = {}  # of each lost animal: the others near it as they were then
 
     def __call__(self, frame: Frame) -> np.ndarray:
         """(N, K, 3) float32: x, y in frame pixels and score; NaN and 0 for an animal that is not there.
@@ -88,12 +62,17 @@ class Poser:
 
     def _crops(self, frame: Frame) -> np.ndarray:
         """(N, K, 3): a crop for each animal, with raw scores."""
+        held = [look is not None for look in self._now]
         looks = [self._follow(frame, animal) for animal in range(len(self._now))]
         self._drop_doubles(looks)
         missing = [a for a, look in enumerate(looks) if look is None]
         leapt = [a for a, look in enumerate(looks) if self._leapt(a, look)]
         doubt = missing or (len(looks) == 1 and looks[0] is not None and not looks[0].certain)
-        if leapt or len(missing) == len(looks) or (doubt and self._frame % RETRY_FRAMES == 0):
+        lost = [animal for animal in missing if held[animal]]
+        self._since_loss = 0 if lost else self._since_loss + 1
+        self._beside |= {animal: self._near(animal) for animal in lost}
+        soon = bool(missing) and self._since_loss in SOON
+        if leapt or soon or len(missing) == len(looks) or (doubt and self._frame % RETRY_FRAMES == 0):
             self._find(frame, looks, missing, leapt)
         self._last = [now or last for now, last in zip(self._now, self._last)]
         self._doubted = len(looks) == 1 and (looks[0] is None or not looks[0].certain)
@@ -105,16 +84,16 @@ class Poser:
     def whole(self, frame: Frame) -> np.ndarray:
         """(K, 3): the pose in the whole frame."""
         view = View.fit(frame.size, self._about.input_size)
-        return _in_frame(self.model.pose(frame.warp(view)[None])[0], view)
+        return in_frame(self.model.pose(frame.warp(view)[None])[0], view)
 
     def window(self, frame: Frame, pose: np.ndarray) -> View | None:
         """What the network would look at to see this pose (K, 3) again; None where nothing of it is known."""
         if self._about.pipeline == "whole":
             return View.fit(frame.size, self._about.input_size)
-        centre = _centre(pose)
+        centre = centre_of(pose)
         if centre is None:
             return None
-        scale = self.model.scales(frame.size).fitting(_extent(pose), frame.size)
+        scale = self.model.scales(frame.size).fitting(extent_of(pose), frame.size)
         return View.crop(tuple(centre.tolist()), self._about.input_size, scale)
 
     def _crop(self, frame: Frame, centre: np.ndarray, scale: float) -> Look:
@@ -126,16 +105,16 @@ class Poser:
         looks: list[Look] = []
         for _ in range(2):
             view = View.crop((float(centre[0]), float(centre[1])), size, scale)
-            looks.append(Look(_in_frame(self.model.pose(frame.warp(view)[None])[0], view), scale))
+            looks.append(Look(in_frame(self.model.pose(frame.warp(view)[None])[0], view), scale))
             middle = looks[-1].centre
             if middle is None or np.linalg.norm(middle - centre) * scale < OFF_CENTRE * size[0]:
                 break
             centre = middle
-        return _surest(looks)
+        return surest(looks)
 
     def _fitted(self, frame: Frame, place: np.ndarray) -> Look:
         """The surest look at a place of all scales that animals may have."""
-        return _surest([self._crop(frame, place, scale) for scale in self._scales.of(frame.size)])
+        return surest([self._crop(frame, place, scale) for scale in self._scales.of(frame.size)])
 
     def _follow(self, frame: Frame, animal: int) -> Look | None:
         """The animal near where it was; None if it was nowhere or is not there any more."""
@@ -143,10 +122,10 @@ class Poser:
         if before is None or before.centre is None:
             return None
         look = self._crop(frame, before.centre, before.scale)
-        extent = _extent(look.pose)
+        extent = look.extent
         if look.centre is not None and not self._scales.fits(extent, look.scale, frame.size):
             other = self._crop(frame, look.centre, self._scales.fitting(extent, frame.size))
-            look = _surest([look, other])
+            look = surest([look, other])
         self._now[animal] = look if look.held else None
         return self._now[animal]
 
@@ -193,7 +172,10 @@ class Poser:
         aside = {animal: looks[animal] for animal in leapt}
         for animal in leapt:
             looks[animal] = self._now[animal] = None
-        self._place(frame, places, looks, [*missing, *leapt])
+        missing = [*missing, *leapt]
+        self._place(frame, places, looks, missing)
+        if self._since_loss < RECENTLY or self._frame % SCAN_FRAMES == 0:
+            self._place_beside(frame, looks, missing)
         for animal, look in aside.items():
             if looks[animal] is None and look is not None:
                 looks[animal] = self._now[animal] = look
@@ -216,6 +198,15 @@ class Poser:
                 apart.append((place, score))
         return apart[: MOST_PLACES + len(self._now)]
 
+    def _near(self, animal: int) -> dict[int, Look]:
+        """The other animals within a crop of this one, as all were last held."""
+        own = self._last[animal]
+        return {
+            other: look for other, look in enumerate(self._last)
+            if other != animal and look is not None and own is not None
+            and self._away(animal, look.centre) < self._about.input_size[0] / own.scale
+        }  # fmt: skip
+
     def _place(
         self, frame: Frame, places: list[tuple[np.ndarray, float]], looks: list[Look | None], missing: list[int]
     ) -> None:
@@ -227,9 +218,49 @@ class Poser:
                 continue
             look = self._fitted(frame, centre)
             if look.held:  # of several animals, only those that are really there
-                animal = min(missing, key=lambda a: self._away(a, centre))
-                missing.remove(animal)
-                looks[animal] = self._now[animal] = look
+                self._take(min(missing, key=lambda a: self._away(a, centre)), look, looks, missing)
+
+    def _take(self, animal: int, look: Look, looks: list[Look | None], missing: list[int]) -> None:
+        """A missing animal goes on with a look; or another one does, and it with what that was held as."""
+        missing.remove(animal)
+        other = self._mistaken(animal, look)
+        if other is not None:
+            looks[animal] = self._now[animal] = self._now[other]
+            animal = other
+        looks[animal] = self._now[animal] = look
+
+    def _mistaken(self, animal: int, look: Look) -> int | None:
+        """Which of those beside which the animal was lost became it unnoticed, as they lay on each other, if one did.
+
+        Then it fits both of them better if they change places. That is told by where both were, so not long after.
+        """
+        lost, beside = self._last[animal], self._beside.pop(animal, {})
+        gains = {}
+        for other, then in beside.items():
+            now = self._now[other]
+            if lost is not None and now is not None and self._since_loss < RECENTLY:
+                stay, change = lost.apart(look) + then.apart(now), lost.apart(now) + then.apart(look)
+                gains[other] = stay - change
+        best = max(gains, key=lambda other: gains[other], default=None)
+        return best if best is not None and gains[best] > 0 else None
+
+    def _place_beside(self, frame: Frame, looks: list[Look | None], missing: list[int]) -> None:
+        """Of animals that touch, the locator may see one: missing ones are looked for around those that are held."""
+        for held in [look for look in self._now if look is not None]:
+            found = self._another(frame, held) if missing else None
+            if found is not None and found.centre is not None:
+                centre = found.centre
+                self._take(min(missing, key=lambda a: self._away(a, centre)), found, looks, missing)
+
+    def _another(self, frame: Frame, held: Look) -> Look | None:
+        """An animal that touches one that is held."""
+        others = [look for look in self._now if look is not None]
+        for hint in hints(self.model, frame, held, others):
+            if hint.centre is not None:
+                centred = self._crop(frame, hint.centre, hint.scale)
+                if centred.held and is_another(centred, others, self._about.input_size[0]):
+                    return centred
+        return None
 
     def _covers(self, look: Look | None, place: np.ndarray) -> bool:
         """Whether a place is that of an animal which is held already."""
@@ -248,11 +279,11 @@ class Poser:
             if score < RIVAL * places[0][1] and any(look.held for look in looks):
                 break
             looks.append(self._fitted(frame, place))
-        best = _surest(looks)
+        best = surest(looks)
         if best.certain or (self._doubted and self._frame % SCAN_FRAMES):
             return best
         anywhere = [self._anywhere(frame, scale, places[0][0]) for scale in self._scales.of(frame.size)]
-        return _surest([best, *(look for looks in anywhere for look in looks)])
+        return surest([best, *(look for looks in anywhere for look in looks)])
 
     def _anywhere(self, frame: Frame, scale: float, place: np.ndarray) -> list[Look]:
         """The surest look of crops half a crop apart that cover the frame; those around a place where they are many."""
@@ -265,38 +296,11 @@ class Poser:
         groups = [views[i : i + AT_ONCE] for i in range(0, len(views), AT_ONCE)]
         poses = np.concatenate([self.model.pose(np.stack([frame.warp(v) for v in group])) for group in groups])
         surest = int(poses[..., 2].sum(axis=1).argmax())
-        centre = _centre(_in_frame(poses[surest], views[surest]))
+        centre = centre_of(in_frame(poses[surest], views[surest]))
         return [] if centre is None else [self._crop(frame, centre, scale)]
-
-
-def _surest(looks: Sequence[Look]) -> Look:
-    return max(looks, key=lambda look: look.certainty)
 
 
 def _inside(places: list[tuple[np.ndarray, float]], size: tuple[int, int]) -> list[tuple[np.ndarray, float]]:
     """The places that lie in the frame, or all if none does: an animal's middle is never outside."""
     inside = [p for p in places if ((p[0] > -1) & (p[0] < size)).all()]
     return inside or places
-
-
-def _doubtful(pose: np.ndarray) -> bool:
-    """Whether what a single animal's crop shows may be something else; half of its keypoints may well be hidden."""
-    return bool(np.sort(pose[:, 2])[len(pose) // 2 :].mean() < DOUBTFUL)
-
-
-def _in_frame(pose: np.ndarray, view: View) -> np.ndarray:
-    out = pose.copy()
-    out[:, :2] = view.inverse(pose[:, :2].astype(float))
-    return out
-
-
-def _centre(pose: np.ndarray) -> np.ndarray | None:
-    """The middle of the box around the sure points."""
-    sure = pose[pose[:, 2] >= SURE, :2]
-    return (sure.min(axis=0) + sure.max(axis=0)) / 2 if len(sure) else None
-
-
-def _extent(pose: np.ndarray) -> float:
-    """The longer side of the box around the sure points."""
-    sure = pose[pose[:, 2] >= SURE, :2]
-    return float(np.ptp(sure, axis=0).max()) if len(sure) else 0.0

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from krolik.inference import pipeline
+from krolik.inference.look import Look, doubtful
 from krolik.inference.model import ModelDescription
-from krolik.inference.poser import Look, Poser, _doubtful, _inside
+from krolik.inference.poser import Poser, _inside
 from krolik.skeleton import Skeleton
 from krolik.video import Frame
 
@@ -217,7 +218,7 @@ def test_a_frame_without_an_animal_is_seldom_searched():
 
 @pytest.mark.parametrize(("scores", "doubt"), [((0.9, 0.8, 0.1, 0.0), False), ((0.4, 0.4, 0.2, 0.3), True)])
 def test_half_of_an_animal_may_be_hidden(scores, doubt):
-    assert _doubtful(np.column_stack([np.zeros((4, 2)), scores])) == doubt
+    assert doubtful(np.column_stack([np.zeros((4, 2)), scores])) == doubt
 
 
 def test_places_outside_of_the_frame_are_no_places():
