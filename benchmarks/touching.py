@@ -104,7 +104,8 @@ def measure(model: PoseModel, film: np.ndarray, truth: np.ndarray, lag: int) -> 
     count, poser = min(FRAMES, len(film) - lag), Poser(model)
     poses = np.stack([poser(frame) for frame in composed(film, count, lag)])  # (T, 2, K, 3)
     if not lag:
-        return {"alone": int(np.isfinite(poses[..., 0]).any(axis=2).all(axis=1).sum())}
+        there = np.isfinite(poses[..., 0]).any(axis=2)  # (T, 2)
+        return {"alone": int((there.sum(axis=1) == 2).sum())}
     mice = np.stack([truth[:count], truth[lag : lag + count]], axis=1)
     missed, n, switches, errors, before = 0, 0, 0, [], None
     for found, both in zip(poses, mice):

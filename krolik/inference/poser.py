@@ -46,7 +46,7 @@ class Poser:
         self._now: list[Look | None] = [None] * max(1, self._about.animals)  # each animal that is held
         self._scales = self._about.scales
         self._last = list(self._now)  # each animal as it was last held
-        self._frame, self._since_loss, self._doubted = 0, 0, False
+        self._frame, self._since_loss, self._doubted = 0, RECENTLY, False
         self._beside: dict[int, dict[int, Look]] = {}  # of each lost animal: the others near it as they were then
 
     def __call__(self, frame: Frame) -> np.ndarray:
