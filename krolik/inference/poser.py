@@ -24,7 +24,9 @@ RETRY_FRAMES = 8  # how often the locator looks for animals that are missing whi
 SOON = (0, 1, 2, 4)  # frames after one was lost, when it is looked for as well
 RECENTLY = 64  # for so many frames one that was lost may well be beside another one
 RIVAL = 0.5  # a place whose score is at least this part of the best one's is looked at, whatever the best one shows
-SCAN_FRAMES = 32  # how often, while a single animal stays doubtful, it is looked for in crops that cover the frame
+# how often a single animal that stays doubtful is looked for in crops that cover the frame; one of several that stays
+# missing, beside the others
+SCAN_FRAMES = 32
 MOST_CROPS, AROUND = 64, 16  # a frame that takes more crops is searched so around the locator's best place only
 AT_ONCE = 8
 LEAP = 0.12  # a point that goes this far in one frame (in crop sides) may be a mistake: the animal is looked for
