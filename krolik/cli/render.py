@@ -19,6 +19,7 @@ def render(
     radius: Annotated[float, style.RADIUS] = 0.0,
     threshold: Annotated[float, style.THRESHOLD] = style.DEFAULT_THRESHOLD,
     names: Annotated[bool, style.NAMES] = False,
+    no_numbers: Annotated[bool, style.NO_NUMBERS] = False,
     no_edges: Annotated[bool, style.NO_EDGES] = False,
     trail: Annotated[int, style.TRAIL] = 0,
     opacity: Annotated[float, style.OPACITY] = 1.0,
@@ -31,7 +32,7 @@ def render(
     from krolik.actions.rendering import parse_frames
     from krolik.rendering.overlay import Style
 
-    looks = Style(radius, threshold, not no_edges, names, trail, opacity, style.parse_colors(color))
+    looks = Style(radius, threshold, not no_edges, names, trail, opacity, style.parse_colors(color), not no_numbers)
     chosen = None if frames is None else parse_frames(frames)
     with api.open(project) as opened, Bar() as bar:
         written = opened.render(video, out, model, chosen, looks, bar, smoothing.parsed(smooth, fill, least_score))

@@ -22,6 +22,7 @@ def run(
     radius: Annotated[float, style.RADIUS] = 0.0,
     threshold: Annotated[float, style.THRESHOLD] = style.DEFAULT_THRESHOLD,
     names: Annotated[bool, style.NAMES] = False,
+    no_numbers: Annotated[bool, style.NO_NUMBERS] = False,
     no_edges: Annotated[bool, style.NO_EDGES] = False,
     trail: Annotated[int, style.TRAIL] = 0,
     opacity: Annotated[float, style.OPACITY] = 1.0,
@@ -34,7 +35,7 @@ def run(
     """From videos to annotated videos and tables, beside each other, in one go."""
     from krolik.rendering.overlay import Style
 
-    looks = Style(radius, threshold, not no_edges, names, trail, opacity, style.parse_colors(color))
+    looks = Style(radius, threshold, not no_edges, names, trail, opacity, style.parse_colors(color), not no_numbers)
     smoothed = smoothing.parsed(smooth, fill, least_score)
     with Bar(json) as bar:
         reports = api.run(videos, model, out, tuple(to or defaults.RUN_TABLES), looks, bar, smoothed)

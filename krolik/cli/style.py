@@ -8,6 +8,7 @@ from krolik.errors import InvalidSetting
 RADIUS = typer.Option(help="The points' radius in pixels. Default: from the sizes of the frame and of the animals.")
 THRESHOLD = typer.Option(help="Points of a lower score are not drawn.")
 NAMES = typer.Option("--names", help="Write the keypoints' names.")
+NO_NUMBERS = typer.Option("--no-numbers", help="Of several animals, do not write the number that each has in tables.")
 NO_EDGES = typer.Option("--no-edges", help="Draw no lines between keypoints.")
 TRAIL = typer.Option(help="Draw the way of each point over so many past frames.")
 OPACITY = typer.Option(help="How opaque the drawing is, 0 to 1.")

@@ -21,7 +21,10 @@ SHIFT = 4  # OpenCV's fixed-point bits: points are drawn to a sixteenth of a pix
 
 @dataclass(frozen=True)
 class Style:
-    """How poses are drawn. radius 0: chosen by `radius_for`; trail is a number of past frames."""
+    """How poses are drawn. radius 0: chosen by `radius_for`; trail is a number of past frames.
+
+    numbers: of several animals each gets the number that it has in the tables.
+    """
 
     radius: float = 0.0
     threshold: float = 0.2
@@ -30,6 +33,7 @@ class Style:
     trail: int = 0
     opacity: float = 1.0
     colors: Mapping[str, str] = field(default_factory=dict)  # by keypoint, "#rrggbb"; the others keep the skeleton's
+    numbers: bool = True
 
     def __post_init__(self):
         checks = (
@@ -78,6 +82,8 @@ class Overlay:
             if self.style.edges:
                 self._draw_edges(target, points)
             self._draw_points(target, points)
+        if self.style.numbers and len(shown) > 1:
+            self._draw_numbers(target, shown)
         if target is not image:
             import cv2
 
@@ -95,6 +101,14 @@ class Overlay:
             cv2.circle(image, place, round(self._radius * 2**SHIFT), color, -1, cv2.LINE_AA, SHIFT)
             if self.style.names:
                 write(image, keypoint.name, (x + 1.5 * self._radius, y - self._radius), color, 2.6 * self._radius)
+
+    def _draw_numbers(self, image: np.ndarray, shown: np.ndarray) -> None:
+        """Above each animal's highest point."""
+        height = max(14.0, 3.5 * self._radius)
+        for number, points in enumerate(shown):
+            if np.isfinite(points[:, 1]).any():
+                x, y = points[np.nanargmin(points[:, 1])]
+                write(image, str(number), (x - height / 4, y - 2 * self._radius), (255, 255, 255), height)
 
     def _draw_edges(self, image: np.ndarray, points: np.ndarray) -> None:
         for a, b in self.skeleton.edge_positions:

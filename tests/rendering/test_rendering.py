@@ -60,6 +60,23 @@ def test_edges_names_trails_and_opacity():
     assert area(Style(radius=3, edges=False, opacity=0.1)) < bare
 
 
+def test_several_animals_are_numbered_as_in_tables():
+    one = np.array([[[20, 40, 0.9], [80, 60, 0.9]]])
+    unseen = np.full_like(one, np.nan)
+
+    def image(poses, **style) -> np.ndarray:
+        return Overlay(BONES, Style(radius=3, **style), (100, 80)).draw(np.zeros((80, 100, 3), np.uint8), poses)
+
+    assert (image(one) == image(one, numbers=False)).all()  # there is nobody else
+    first, second = (image(np.concatenate(both)) for both in ((one, unseen), (unseen, one)))
+    plain = image(np.concatenate([one, unseen]), numbers=False)
+    assert (plain == image(one)).all()
+    for numbered in (first, second):
+        places = np.argwhere((numbered != plain).any(axis=2))
+        assert len(places) > 20 and places[:, 0].max() < 40  # above the highest point
+    assert (first != second).any()  # 0 and 1
+
+
 @pytest.mark.parametrize(
     ("size", "extent", "radius"), [((640, 480), math.inf, 480 / 110), ((1024, 1024), 100, 3), ((1024, 1024), 20, 2)]
 )

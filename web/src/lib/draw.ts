@@ -141,7 +141,7 @@ function mark(context: CanvasRenderingContext2D, side: string, place: Place, col
   context.fillRect(place[0] - 1, place[1] - 1, 2, 2);
 }
 
-function caption(context: CanvasRenderingContext2D, text: string, [x, y]: Place) {
+export function caption(context: CanvasRenderingContext2D, text: string, [x, y]: Place) {
   context.font = "12px system-ui, sans-serif";
   const width = context.measureText(text).width;
   context.fillStyle = "#000000b0";
