@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from krolik import defaults
 from krolik.actions.labelling import keep_pixels
@@ -46,11 +46,13 @@ class Preparation:
 def wishes(
     network: str = defaults.NETWORK, budget: str = defaults.BUDGET, seed: int = defaults.SEED, **settings: object
 ) -> Settings:
-    """What the user wishes of a training. Raises InvalidSetting for an unknown setting."""
-    try:
-        return Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
-    except TypeError as error:
-        raise InvalidSetting(f"no such setting ({error})", "train") from error
+    """What the user wishes of a training. Raises InvalidSetting for an unknown setting, or one that makes no sense."""
+    known = sorted(each.name for each in fields(Settings) if each.name not in ("network", "budget", "seed"))
+    for name in settings:
+        if name not in known:
+            names = ", ".join(known)
+            raise InvalidSetting(f"no such setting: {name}", "train", f"There are: {names}.")
+    return Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
 
 
 def prepare(file: ProjectFile, settings: Settings, split_name: str | None, reporter: Reporter) -> Preparation:

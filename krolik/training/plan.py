@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from numbers import Integral, Real
 from typing import Literal
 
 from krolik.errors import InvalidSetting
@@ -44,6 +45,11 @@ LOCATOR, POSE = "locator", "pose"  # the networks of a plan; whole frames need n
 Pipeline = Literal["whole", "crop"]
 
 
+def _within(value: object, least: float, most: float, kind: type = Real) -> bool:
+    """Whether a wish is none at all, or a number of this kind within these bounds; from Python it may be anything."""
+    return value is None or (isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most)
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the user wishes; None leaves the decision to the planner.
@@ -70,11 +76,12 @@ class Settings:
             entry(self.network)
         checks = (
             ("--pipeline", self.pipeline, self.pipeline in (None, "whole", "crop"), "Say whole or crop."),
-            ("--width", self.width, self.width is None or 0 < self.width <= 4, "Try 0.5 or 1."),
-            ("--scale", self.scale, self.scale is None or 0 < self.scale <= 8, "Try 0.5 or 1."),
-            ("--input", self.input_px, self.input_px is None or MULTIPLE <= self.input_px <= 4096, "Try 192 or 256."),
-            ("--batch", self.batch_size, self.batch_size is None or 1 <= self.batch_size <= 1024, "Try 8."),
-            ("--seed", self.seed, self.seed >= 0, "Give a whole number from 0."),
+            ("--width", self.width, _within(self.width, 1e-9, 4), "Try 0.5 or 1."),
+            ("--scale", self.scale, _within(self.scale, 1e-9, 8), "Try 0.5 or 1."),
+            ("--input", self.input_px, _within(self.input_px, MULTIPLE, 4096, Integral), "Try 192 or 256."),
+            ("--batch", self.batch_size, _within(self.batch_size, 1, 1024, Integral), "Try 8."),
+            ("--seed", self.seed, self.seed is not None and _within(self.seed, 0, math.inf, Integral),
+             "Give a whole number from 0."),
         )
         for option, value, good, fix in checks:
             if not good:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from krolik.actions.planning import wishes
 from krolik.errors import InvalidSetting
 from krolik.poses import FrameKey, State
 from krolik.scales import ASSUMED
@@ -93,6 +94,12 @@ def test_nonsense_is_refused():
         decide(replace(MOUSE, animals=2), MACHINE, Settings(pipeline="whole"))
     with pytest.raises(InvalidSetting, match="no network is named"):
         Settings(network="yolo")
+    with pytest.raises(InvalidSetting, match="There are: batch_size, input_px, overrides"):
+        wishes(input=96)
+    for wish in ({"width": "wide"}, {"input_px": 128.0}, {"batch_size": True}, {"scale": float("nan")}, {"seed": None}):
+        with pytest.raises(InvalidSetting, match="makes no sense here"):
+            Settings(**wish)
+    assert Settings(input_px=np.int64(128), seed=np.int32(1)).input_px == 128
 
 
 def test_plan_survives_json():

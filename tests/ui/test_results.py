@@ -27,9 +27,9 @@ def predict(project) -> None:
             runs.finish(file, run, "done")
 
 
-def shown(ui, points: int) -> None:
-    """Waits until so many points are drawn."""
-    ui.page.wait_for_selector(f"[data-role=poses][data-points='{points}']")
+def shown(ui, points: int, numbers: str = "0 1") -> None:
+    """Waits until so many points are drawn, and the numbers of these animals."""
+    ui.page.wait_for_selector(f"[data-role=poses][data-points='{points}'][data-numbers='{numbers}']")
 
 
 def test_what_was_set_stays_from_place_to_place_and_from_video_to_video(ui, tmp_path):
@@ -43,7 +43,7 @@ def test_what_was_set_stays_from_place_to_place_and_from_video_to_video(ui, tmp_
     place(ui, "results")
     shown(ui, 16)
     ui.page.get_by_label(text("results.threshold")).fill("0.95")
-    shown(ui, 0)
+    shown(ui, 0, "")
     assert "0.9" in ui.page.locator("[data-role=faint]").inner_text()
     ui.page.get_by_label(text("results.threshold")).fill("0.5")
     shown(ui, 12)
@@ -60,7 +60,7 @@ def test_what_was_set_stays_from_place_to_place_and_from_video_to_video(ui, tmp_
     shown(ui, 10)
     assert ui.page.locator("[data-role=smoothing]").input_value() == "median"
     ui.page.get_by_label(text("label.animal")).select_option(index=2)  # the second
-    shown(ui, 3)
+    shown(ui, 3, "1")
     ui.page.get_by_label("Video", exact=True).select_option(label="b.mp4")
     shown(ui, 10)  # of all animals again
     assert ui.page.get_by_label(text("label.animal")).input_value() == "-1"
