@@ -92,7 +92,7 @@ def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Repo
             f"the split {split_name!r} has no test frames", file.path,
             "Choose another. The model was trained without a split." if split_name == NO_SPLIT else "Choose another.",
         )  # fmt: skip
-    _refuse_trained(record, [s.key for s in tested], split_name)
+    refuse_trained(record, [s.key for s in tested], split_name)
     model = PoseModel(models.onnx(file, record), core_count(), record.name)
     if model.skeleton.names != labels.skeleton(file).names:
         raise InvalidLabels("the skeleton has changed since the model was trained", record.name, "Train a new one.")
@@ -122,7 +122,7 @@ def judge(
     return measure(points, states, predicted, names, criteria), trust
 
 
-def _refuse_trained(record: ModelRecord, tested: Sequence[FrameKey], split_name: str) -> None:
+def refuse_trained(record: ModelRecord, tested: Sequence[FrameKey], split_name: str) -> None:
     """Test frames are never trained on: not by this split either."""
     learnt = {FrameKey(*k) for k in record.document["train"]}
     both = [k for k in tested if k in learnt]

@@ -16,6 +16,7 @@ from krolik.actions.placing import embedded_images, is_there, placed
 from krolik.actions.reporter import Reporter
 from krolik.errors import Cancelled, InvalidFile, InvalidLabels, KrolikError, NotFound
 from krolik.formats import read
+from krolik.formats.blocks import sliced
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes, shortened, unreadable
 from krolik.formats.tables import STATE_NAMES
 from krolik.poses import FrameKey, Instance, LabeledFrame, Predictions, State
@@ -138,7 +139,9 @@ def _import(file: ProjectFile, imported: Imported, source: Path, reporter: Repor
         if edits or video_edits or frame_edits or marks:
             history.commit(file, Change((*edits, *video_edits, *frame_edits, *marks), "import", title))
         for poses in imported.predictions:
-            _store(file, poses, *records[poses.video], imported.format, reporter)
+            wanted = next(v for v in imported.videos if v.name == poses.video)
+            _store(file, in_order(poses, wanted, records[poses.video][0]), *records[poses.video], imported.format,
+                   reporter)  # fmt: skip
         for record, video in records.values():
             if video.index is not None:
                 videos.keep_index(file, record.id, video.index)
@@ -173,6 +176,25 @@ def _store(
         predictions.store(file, run, record.id, cut(block, len(video)))
         reporter.progress(f"import the predictions of {record.name}", min(1.0, block.stop / len(video)))
     runs.finish(file, run, "done")
+
+
+def in_order(poses: ImportedPredictions, wanted: ImportedVideo, record: VideoRecord) -> ImportedPredictions:
+    """The same with the project's numbers of a folder's images, which may have come in another order.
+
+    Raises InvalidFile for an image that the project does not have.
+    """
+    if wanted.images is None or record.names is None or record.names[: len(wanted.images)] == wanted.images:
+        return poses
+    at = {name: number for number, name in enumerate(record.names)}
+    found = list(poses.blocks())
+    xy, score = np.concatenate([b.xy for b in found]), np.concatenate([b.score for b in found])
+    every = np.full((len(at), *xy.shape[1:]), np.nan, xy.dtype), np.zeros((len(at), *score.shape[1:]), score.dtype)
+    for number, name in enumerate(wanted.images[found[0].start :][: len(xy)]):
+        if name not in at and np.isfinite(xy[number]).any():
+            raise InvalidFile(f"the predicted image {name!r} is not among the images", record.path)
+        if name in at:
+            every[0][at[name]], every[1][at[name]] = xy[number], score[number]
+    return replace(poses, blocks=lambda: sliced(lambda a, b: (every[0][a:b], every[1][a:b]), len(at)))
 
 
 def cut(block: Predictions, stop: int) -> Predictions:
@@ -288,18 +310,20 @@ def _records(
 
 
 def _own_video(file: ProjectFile, wanted: ImportedVideo) -> tuple[VideoRecord, Video] | None:
+    record = own_record(file, wanted)
+    return None if record is None else (record, videos.open_record(file, record))
+
+
+def own_record(file: ProjectFile, wanted: ImportedVideo) -> VideoRecord | None:
     """The project's own video that is meant: of the same content, or name where none lies there."""
     place = wanted.path.resolve()
     for record in videos.records(file):
         same_place = record.names is not None and Path(record.path) == place
         if same_place or (place.exists() and record.names is None and place.is_file()
                           and record.fingerprint == content_fingerprint(place)):  # fmt: skip
-            return record, videos.open_record(file, record)
-    if not place.exists():
-        named = [r for r in videos.records(file) if r.name == wanted.name]
-        if len(named) == 1:
-            return named[0], videos.open_record(file, named[0])
-    return None
+            return record
+    named = [r for r in videos.records(file) if r.name == wanted.name]
+    return named[0] if len(named) == 1 and not place.exists() else None
 
 
 def _rekeyed(

@@ -14,6 +14,7 @@ from krolik.project import ProjectFile, history, labels, models, selection
 from krolik.skeleton import Skeleton
 
 if TYPE_CHECKING:
+    from krolik.actions.comparing import Comparison
     from krolik.actions.evaluating import Evaluation
     from krolik.actions.exporting import ExportReport
     from krolik.actions.importing import ImportReport
@@ -278,6 +279,29 @@ class Project:
         folder = None if pictures is None else Path(pictures)
         criteria = Criteria(threshold, tuple(pck), tuple(pck_body))
         return evaluate(self.file, model, split, criteria, folder, worst, reporter or silent())
+
+    def compare(
+        self,
+        sources: PathLike | Sequence[PathLike] = (),
+        models: str | Sequence[str] = (),
+        split: str | None = None,
+        threshold: float = defaults.THRESHOLD,
+        out: PathLike | None = None,
+        reporter: Reporter | None = None,
+    ) -> Comparison:
+        """Measures models, other programs' predictions and other people's labels on the same labelled frames.
+
+        sources: files of predictions or labels in any format. models: names of models or imported predictions (default:
+        the newest model and all imported ones). split: whose test frames; "none" is all labelled ones (default: the
+        models' own split, without a model "none"). out: a page; JSON and a plot are written beside it.
+        Raises NotFound, InvalidFile, InvalidLabels, InvalidSetting if a test frame was trained on, StorageError.
+        """
+        from krolik.actions.comparing import compare
+        from krolik.evaluation import Criteria
+
+        places, names = [Path(s) for s in many(sources)], [models] if isinstance(models, str) else list(models)
+        page = None if out is None else Path(out)
+        return compare(self.file, places, names, split, Criteria(threshold), page, reporter or silent())
 
     def report(
         self,

@@ -11,6 +11,7 @@ import krolik
 from krolik.cli import (
     add,
     backup,
+    compare,
     convert,
     demo,
     doctor,
@@ -63,6 +64,7 @@ COMMANDS = {
     "plan": plan.plan,
     "train": train.train,
     "evaluate": evaluate.evaluate,
+    "compare": compare.compare,
     "report": report.report,
     "predict": predict.predict,
     "export": export.export,

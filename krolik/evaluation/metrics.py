@@ -70,14 +70,14 @@ class Metrics:
 
     def to_json(self) -> dict:
         """Plain values; NaN becomes None."""
-        return _without_nan(asdict(self))
+        return without_nan(asdict(self))
 
 
-def _without_nan(value) -> Any:
+def without_nan(value) -> Any:
     if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
+        return {k: without_nan(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(v) for v in value]
+        return [without_nan(v) for v in value]
     return None if isinstance(value, float) and np.isnan(value) else value
 
 

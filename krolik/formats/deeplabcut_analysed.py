@@ -18,6 +18,7 @@ from krolik.errors import InvalidFile
 from krolik.files import replacing
 from krolik.formats.blocks import Rows
 from krolik.formats.csv_rows import Table, delimiter_of, head, numbers
+from krolik.formats.image_rows import predicted_images
 from krolik.formats.imported import Imported, ImportedPredictions, ImportedVideo, Wishes
 from krolik.formats.pandas_hdf5 import FrameReader, write_frames
 from krolik.formats.reading import file_name, find_stem, hdf5_names, refusing
@@ -104,10 +105,15 @@ def read_as(title: str, path: Path) -> Imported:
         if path.suffix.lower() == ".h5":
             with FrameReader(path) as table:
                 layout, frames = Layout.of(table.columns, path), table.rows
+                if frames and not table.numbered:
+                    images = ["/".join(parts) for parts in table.index()]
+                    return _images(title, path, layout, images, table.values(0, frames))
                 _whole(table.numbers(), path)
             make = lambda: _from_hdf5(path, layout)  # noqa: E731
         else:
             layout, header, encoding, delimiter = _csv_header(path)
+            if images := _csv_images(path, layout, header, encoding, delimiter):
+                return _images(title, path, layout, *images)
             frames = _survey(path, header, encoding, delimiter)
             make = lambda: _from_csv(path, layout, header, encoding, delimiter)  # noqa: E731
         if not frames:
@@ -116,6 +122,12 @@ def read_as(title: str, path: Path) -> Imported:
         skeleton = Skeleton.of(layout.names)
         poses = ImportedPredictions(file_name(str(video)), skeleton, layout.scorer, layout.animals, frames, make)
         return Imported(title, Labels(skeleton), (ImportedVideo(poses.video, video),), (), (poses,))
+
+
+def _images(title: str, path: Path, layout: Layout, images: list[str], table: np.ndarray) -> Imported:
+    return predicted_images(
+        title, path, layout.scorer, layout.animals, layout.names, images, layout.values(table)
+    )  # fmt: skip
 
 
 def _video(path: Path, scorer: str) -> Path:
@@ -135,8 +147,37 @@ def _csv_header(path: Path) -> tuple[Layout, int, str, str]:
         raise InvalidFile("the header rows scorer, bodyparts, coords are missing", path)
     if len({len(row) for row in rows[: header + 1]}) != 1:
         raise InvalidFile("the header rows have different lengths", path)
-    columns = list(zip(*(row[1:] for row in rows[: header + 1])))
+    columns = list(zip(*(row[_index_cells(rows[0]) :] for row in rows[: header + 1])))
     return Layout.of(columns, path), header + 1, encoding, delimiter
+
+
+def _index_cells(scorer: list[str]) -> int:
+    """How many cells name a row: a frame number or a path is one, a path that is cut at its folders three."""
+    return next((i for i, cell in enumerate(scorer) if i and cell), len(scorer))
+
+
+def _csv_images(
+    path: Path, layout: Layout, header: int, encoding: str, delimiter: str
+) -> tuple[list[str], np.ndarray] | None:
+    """The images that the rows are called by, and the table; None where rows are frame numbers."""
+    lines = [[cell.strip() for cell in row] for row in csv.reader(head(path, header + 1)[0], delimiter=delimiter)]
+    cells, width = _index_cells(lines[0]), len(lines[0])
+    if len(lines) <= header or not lines[header][:cells] or _is_number(lines[header][0]):
+        return None
+    images: list[str] = []
+    tables = []
+    for first, chunk in Table(path, encoding, header, range(width), delimiter).parts(text=range(cells)):
+        images += ["/".join(parts) for parts in zip(*(chunk[c].astype(str) for c in range(cells)))]
+        tables.append(np.stack([numbers(chunk, c, first, path) if c - cells in layout.places else np.zeros(len(chunk))
+                                for c in range(cells, width)], axis=1))  # fmt: skip
+    return images, np.concatenate(tables)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return float(cell) >= 0
+    except ValueError:
+        return False
 
 
 def _whole(index: np.ndarray, path: Path) -> None:

@@ -141,13 +141,23 @@ class FrameReader:
         columns = (np.asarray(self._records[level]).tolist() for level in levels)  # pyright: ignore
         return [tuple(_text(v) for v in row) for row in zip(*columns)]
 
-    def numbers(self) -> np.ndarray:
-        """(rows,) int64: the index. Raises InvalidFile when it is not made of whole numbers."""
+    @property
+    def numbered(self) -> bool:
+        """Whether the rows are numbers, not names."""
+        return self._numbers() is not None
+
+    def _numbers(self) -> np.ndarray | None:
         data = self._group.get("axis1") if self._records is None else self._records
         if data is None or (self._records is not None and "index" not in (self._records.dtype.names or ())):
-            raise InvalidFile("its rows are not frame numbers", self._path)
+            return None
         values = np.asarray(data[()] if self._records is None else self._records["index"])  # pyright: ignore
-        if values.dtype.kind not in "iuf" or len(values) != self.rows or (values != np.floor(values)).any():
+        whole = values.dtype.kind in "iuf" and len(values) == self.rows and not (values != np.floor(values)).any()
+        return values if whole else None
+
+    def numbers(self) -> np.ndarray:
+        """(rows,) int64: the index. Raises InvalidFile when it is not made of whole numbers."""
+        values = self._numbers()
+        if values is None:
             raise InvalidFile("its rows are not frame numbers", self._path)
         return values.astype(np.int64)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, ACCENT, SECOND = "#26221d", "#8a8072", "#c2552d", "#3b6ea5"
+LINES = (ACCENT, SECOND, "#26a08a", "#8a5ca8", "#c29a2d", MUTED)
 SIZE = (6.4, 3.6)  # inches
 STYLE = {
     "font.size": 9, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "xtick.color": MUTED, "ytick.color": MUTED,
@@ -110,6 +111,25 @@ def pck_curve(errors: np.ndarray, labels: int, body_px: float) -> Figure:
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("pixels" + (f" (body length {body_px:.0f} px)" if np.isfinite(body_px) else ""))
         axes.set_ylabel(f"share of the {labels} labels")
+        return figure
+
+
+def pck_curves(names: Sequence[str], errors: Sequence[np.ndarray], labels: int, body_px: float) -> Figure:
+    """As `pck_curve`, a line for each answer to the same labels."""
+    with _style():
+        figure = _figure("Points found within a distance (PCK)")
+        axes = figure.subplots()
+        largest = max((float(np.percentile(e, 95)) for e in errors if len(e)), default=1.0)
+        last = 0.3 * body_px if np.isfinite(body_px) else largest
+        distances = np.linspace(0, max(1.0, last), 200)
+        for number, (name, found) in enumerate(zip(names, errors)):
+            shares = [(found <= d).sum() / max(1, labels) for d in distances]
+            axes.plot(distances, shares, color=LINES[number % len(LINES)], linewidth=2, label=name,
+                      linestyle=("-", "--", ":")[number // len(LINES) % 3])  # fmt: skip
+        axes.set_ylim(0, 1.02)
+        axes.set_xlabel("pixels" + (f" (body length {body_px:.0f} px)" if np.isfinite(body_px) else ""))
+        axes.set_ylabel(f"share of the {labels} labels")
+        axes.legend(frameon=False, loc="lower right")
         return figure
 
 

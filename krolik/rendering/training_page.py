@@ -27,7 +27,7 @@ def training_page(page: Page) -> str:
     figures = "".join(f"<figure>{page.figures[n]}</figure>" for n in page.figures)
     findings = "".join(f"<li><b>{html.escape(f['what'])}.</b> {html.escape(f['fix'])}" for f in summary["findings"])
     decisions = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in row) for row in summary["decisions"])
-    worst = "".join(_picture(image) for image in page.worst)
+    worst = "".join(picture(image) for image in page.worst)
     measured = (
         f"<p>Measured on {html.escape(tested['by'])}.</p>{_table(tested)}"
         if tested
@@ -52,15 +52,15 @@ def _cards(summary: Mapping) -> str:
     memory, of_gpu = summary["peak_memory_bytes"], summary["peak_gpu_memory_bytes"]
     within = f"{calibration['within_px']:.1f} px" if calibration else ""
     cards = [
-        (_number(overall and overall["mean_error_px"], "{:.2f} px"), _mean_of(overall)),
-        (_number(summary["validation_error_px"], "{:.2f} px"), "on the validation frames, which chose the weights"),
+        (number(overall and overall["mean_error_px"], "{:.2f} px"), _mean_of(overall)),
+        (number(summary["validation_error_px"], "{:.2f} px"), "on the validation frames, which chose the weights"),
         (f"{summary['seconds']:.0f} s", f"training, {summary['steps']} steps"),
-        (_number(summary["seconds_per_step"], "{:.3f} s"), "per step"),
-        (_number(summary["frames_per_second"], "{:.0f}"), "frames posed per second by the exported model"),
-        (_number(memory and memory / 1e6, "{:.0f} MB"), "memory at its peak"),
-        (_number(of_gpu and of_gpu / 1e6, "{:.0f} MB"), "memory of the GPU at its peak"),
-        (_number(tested and tested["reliability"]["error"], "{:.3f}"),
-         f"calibration error (by chance alone {_number(tested and tested['reliability']['by_chance'], '{:.3f}')}); "
+        (number(summary["seconds_per_step"], "{:.3f} s"), "per step"),
+        (number(summary["frames_per_second"], "{:.0f}"), "frames posed per second by the exported model"),
+        (number(memory and memory / 1e6, "{:.0f} MB"), "memory at its peak"),
+        (number(of_gpu and of_gpu / 1e6, "{:.0f} MB"), "memory of the GPU at its peak"),
+        (number(tested and tested["reliability"]["error"], "{:.3f}"),
+         f"calibration error (by chance alone {number(tested and tested['reliability']['by_chance'], '{:.3f}')}); "
          f"confidence is the probability of lying within {within}"),
     ]  # fmt: skip
     return "".join(f"<div class=card><b>{value}</b>{html.escape(text)}</div>" for value, text in cards if value != "-")
@@ -70,7 +70,7 @@ def _mean_of(overall: Mapping | None) -> str:
     return f"mean error, n {overall['n']}" if overall else ""
 
 
-def _number(value: float | None, form: str) -> str:
+def number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
@@ -82,16 +82,16 @@ def _table(tested: Mapping) -> str:
         low, high = one["mean_error_px_95"]
         share = one["pck_body"].get("0.05")
         cells = (
-            one["name"], one["n"], _number(one["mean_error_px"], "{:.2f}"),
-            "-" if low is None else f"{low:.2f} to {high:.2f}", _number(one["median_error_px"], "{:.2f}"),
-            _number(one["p95_error_px"], "{:.2f}"), _number(share and 100 * share, "{:.0f} %"), one["missed"],
+            one["name"], one["n"], number(one["mean_error_px"], "{:.2f}"),
+            "-" if low is None else f"{low:.2f} to {high:.2f}", number(one["median_error_px"], "{:.2f}"),
+            number(one["p95_error_px"], "{:.2f}"), number(share and 100 * share, "{:.0f} %"), one["missed"],
             f"{one['invented']} of {one['n_absent']}",
         )  # fmt: skip
         rows += "<tr>" + "".join(f"<td>{html.escape(str(cell))}" for cell in cells)
     return f"<table><tr>{''.join(f'<th>{h}' for h in heads)}{rows}</table>"
 
 
-def _picture(image: np.ndarray) -> str:
+def picture(image: np.ndarray) -> str:
     import cv2
 
     _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from numbers import Integral, Real
-from typing import Literal
+from typing import Literal, cast
 
 from krolik.errors import InvalidSetting
 from krolik.networks import entry
@@ -47,7 +47,9 @@ Pipeline = Literal["whole", "crop"]
 
 def _within(value: object, least: float, most: float, kind: type = Real) -> bool:
     """Whether a wish is none at all, or a number of this kind within these bounds; from Python it may be anything."""
-    return value is None or (isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most)
+    if value is None:
+        return True
+    return isinstance(value, kind) and not isinstance(value, bool) and least <= float(cast(float, value)) <= most
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,12 @@ class Settings:
             ("--scale", self.scale, _within(self.scale, 1e-9, 8), "Try 0.5 or 1."),
             ("--input", self.input_px, _within(self.input_px, MULTIPLE, 4096, Integral), "Try 192 or 256."),
             ("--batch", self.batch_size, _within(self.batch_size, 1, 1024, Integral), "Try 8."),
-            ("--seed", self.seed, self.seed is not None and _within(self.seed, 0, math.inf, Integral),
-             "Give a whole number from 0."),
+            (
+                "--seed",
+                self.seed,
+                self.seed is not None and _within(self.seed, 0, math.inf, Integral),
+                "Give a whole number from 0.",
+            ),
         )
         for option, value, good, fix in checks:
             if not good:

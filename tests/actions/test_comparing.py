@@ -1,0 +1,155 @@
+"""Every answer is measured on the same frames by the same labels; what is compared with what is said."""
+
+import json
+
+import cv2
+import numpy as np
+import pandas
+import pytest
+
+from krolik import api
+from krolik.errors import InvalidLabels, InvalidSetting, KrolikError, NotFound
+
+NAMES = ["nose", "tail"]
+COLUMNS = ["scorer", "bodyparts", "coords"]
+
+
+def analysed(path, points: np.ndarray, names=NAMES, index=None):
+    """A csv or h5 as DeepLabCut writes predictions. points: (F, K, 2)."""
+    columns = pandas.MultiIndex.from_product([["net"], names, ["x", "y", "likelihood"]], names=COLUMNS)
+    values = np.concatenate([points, np.full((*points.shape[:2], 1), 0.9)], axis=-1).reshape(len(points), -1)
+    table = pandas.DataFrame(values, index=index, columns=columns)
+    table.to_csv(path) if path.suffix == ".csv" else table.to_hdf(path, key="df_with_missing")
+    return path
+
+
+def far(points: np.ndarray, x: float) -> np.ndarray:
+    return points + (x, 0)
+
+
+@pytest.fixture
+def film(rabbit, labelled, tmp_path):
+    """The project with 15 labelled frames of 60, and where each keypoint is in all 60: (60, 8, 2)."""
+    path = labelled.path
+    labelled.close()
+    with api.open(path) as project:
+        yield project, rabbit[1].points
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A project of DeepLabCut's with four labelled images, and their points (4, 2, 2)."""
+    folder = tmp_path / "dlc" / "labeled-data" / "mon"
+    folder.mkdir(parents=True)
+    points = np.arange(16, dtype=float).reshape(4, 2, 2) * 2 + 5
+    written = [f"labeled-data/mon/img{i}.png" for i in range(4)]
+    for i in range(4):
+        (folder / f"img{i}.png").write_bytes(cv2.imencode(".png", np.full((60, 80, 3), 40 * i, np.uint8))[1].tobytes())
+    columns = pandas.MultiIndex.from_product([["me"], NAMES, ["x", "y"]], names=COLUMNS)
+    pandas.DataFrame(points.reshape(4, 4), index=written, columns=columns).to_csv(folder / "CollectedData_me.csv")
+    with api.new(tmp_path / "images.krolik") as project:
+        project.import_labels(folder / "CollectedData_me.csv")
+        yield project, points, written
+
+
+def test_files_of_other_programs_on_the_frames_that_all_have(film, tmp_path):
+    project, points = film
+    names = project.skeleton.names
+    near = analysed(tmp_path / "rabbit_near.csv", far(points, 1), names)
+    worse = analysed(tmp_path / "rabbit_far.csv", far(points[:40, :5], 3), names[:5])
+    found = project.compare([near, worse])
+    assert (found.split, found.frames, found.keypoints) == ("none", 10, names[:5])
+    one, other = found.answers
+    assert (one.name, one.best, one.behind, other.best) == ("rabbit_near.csv", True, None, False)
+    assert one.overall.mean_error_px == pytest.approx(1, abs=1e-3) and one.interval == pytest.approx((1, 1), abs=1e-3)
+    assert other.behind == pytest.approx(2, abs=1e-3) and other.behind_interval == pytest.approx((2, 2), abs=1e-3)
+    said = " ".join(found.notes)
+    assert "5 of 15 frames are left out: rabbit_far.csv lacks 5." in said and f"{names[5]}, {names[6]}" in said
+    assert "rabbit_near.mp4 is taken for rabbit.mp4" in said and "is not known here" in said
+
+
+@pytest.mark.parametrize("name", ["shuffled.csv", "cut.csv", "cut.h5"])
+def test_predictions_of_labelled_images_belong_to_the_images_that_they_name(images, tmp_path, name):
+    """As frameworks write them when they evaluate: in an order of their own, a path in one cell or in three."""
+    project, points, written = images
+    order = [2, 0, 3]
+    index = [written[i] for i in order]
+    if name.startswith("cut"):
+        index = pandas.MultiIndex.from_tuples([tuple(path.split("/")) for path in index])
+    shifted = points + np.arange(4)[:, None, None] * (1, 0)  # the image's number is its error
+    source = analysed(tmp_path / name, shifted[order], index=index)
+    found = project.compare(source)
+    (answer,) = found.answers
+    assert found.frames == 4 and answer.overall.missed == 2  # img1 has no row
+    assert sorted(answer.errors[np.isfinite(answer.errors)].round(3)) == [0, 0, 2, 2, 3, 3]
+    project.import_labels(source)
+    (kept,) = project.compare().answers
+    assert (kept.name, kept.kind) == ("net", "predictions")
+    np.testing.assert_allclose(kept.errors, answer.errors, atol=1e-4)
+
+
+def test_images_that_come_in_another_order_than_the_project_has(images, tmp_path):
+    """The project has images from elsewhere before them, so that numbers of theirs are not its own."""
+    project, points, written = images
+    source = tmp_path / "elsewhere" / "evaluation"
+    source.mkdir(parents=True)
+    two = analysed(source / "two.csv", far(points[2:], 4), index=written[2:])
+    assert project.compare(two).answers[0].overall.mean_error_px == pytest.approx(4)
+    project.import_labels(two)
+    found = project.compare(models="net")
+    assert found.answers[0].overall.mean_error_px == pytest.approx(4) and found.answers[0].overall.missed == 4
+
+
+def test_what_another_person_labelled(film, tmp_path):
+    project, _ = film
+    project.export(tmp_path / "theirs.csv", "csv", "labels")
+    table = pandas.read_csv(tmp_path / "theirs.csv")
+    table["x"] += 2.5
+    table[table.frame < 30].to_csv(tmp_path / "theirs.csv", index=False)
+    found = project.compare(tmp_path / "theirs.csv")
+    (answer,) = found.answers
+    assert (answer.kind, found.frames) == ("labels", 8)
+    assert answer.overall.mean_error_px == pytest.approx(2.5, abs=1e-3)
+    assert answer.overall.missed == 0 and not any("not known here" in note for note in found.notes)
+
+
+def test_models_on_frames_that_they_did_not_learn(small_model, rabbit, tmp_path):
+    with api.open(small_model) as original:
+        original.backup(tmp_path / "p.krolik")
+    with api.open(tmp_path / "p.krolik") as project:
+        exact = analysed(tmp_path / "rabbit.csv", rabbit[1].points, project.skeleton.names)
+        found = project.compare(exact, out=tmp_path / "page" / "all.html")
+        theirs, own = found.answers
+        assert (own.kind, own.name) == ("model", project.models[-1].name) and theirs.best
+        evaluated = project.evaluate()
+        assert found.split == evaluated.split and found.frames == evaluated.frames
+        assert own.overall == evaluated.metrics.overall
+        assert own.behind is not None and own.behind_interval[0] <= own.behind <= own.behind_interval[1]
+        with pytest.raises(InvalidSetting, match="was trained on"):
+            project.compare(exact, split="none")
+        assert [a.name for a in project.compare(exact, models=own.name).answers] == ["rabbit.csv", own.name]
+    page = (tmp_path / "page" / "all.html").read_text("utf-8")
+    assert own.name in page and "rabbit.csv" in page and "the best" in page
+    assert page.count("<img") == 2 * min(6, found.frames) and "<script" not in page
+    assert json.loads((tmp_path / "page" / "all.json").read_text("utf-8"))["answers"][0]["best"]
+    assert cv2.imread(str(tmp_path / "page" / "all-pck.png")) is not None
+
+
+def test_what_cannot_be_compared_is_said(film, images, tmp_path):
+    project, points = film
+    with pytest.raises(NotFound, match="there is nothing to compare"):
+        project.compare()
+    other = analysed(tmp_path / "rabbit.csv", points[:, :2], ["wing", "beak"])
+    with pytest.raises(InvalidLabels, match="none of the project's keypoints, but wing, beak"):
+        project.compare(other)
+    late = analysed(tmp_path / "late.csv", points[1:3], project.skeleton.names, index=[1, 2])
+    with pytest.raises(
+        InvalidLabels, match="of 15 labelled frames none is in all that is compared .late.csv lacks 15."
+    ):
+        project.compare(late)
+    for source in (tmp_path / "gone.csv", project.path):
+        with pytest.raises(KrolikError):
+            project.compare(source)
+    film_of_images = analysed(tmp_path / "net.csv", points[:, :2])
+    with pytest.raises(InvalidLabels, match="'net.mp4' is none of the project's. There are: mon"):
+        images[0].compare(film_of_images)
