@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -151,20 +151,26 @@ def _called(sources: Sequence[Path]) -> list[str]:
 
 
 def _of_file(file: ProjectFile, source: Path, name: str, wanted: set[FrameKey]) -> Answer:
-    """Its predictions; where it has none, its labels: what another person says. Raises InvalidFile, InvalidLabels."""
+    """Its predictions, or its labels: what another person says. Of both, what speaks of more of the frames.
+
+    Raises InvalidFile, InvalidLabels.
+    """
     imported = read(source, Wishes())
-    if imported.predictions:
-        spoken_of = {p.video for p in imported.predictions}
-    elif imported.labels.frames:
-        spoken_of = {f.key.video for f in imported.labels}
-    else:
+    spoken_of = {p.video for p in imported.predictions} | {f.key.video for f in imported.labels}
+    if not spoken_of:
         raise InvalidLabels("neither predictions nor labels are in it", source)
     own = {v.name: _own(file, imported, v, source) for v in imported.videos if v.name in spoken_of}
     told = _taken(name, imported, own)
-    if imported.predictions:
-        names = imported.predictions[0].skeleton.names
-        return Answer(name, "predictions", names, dict(_predicted(imported, own, names, wanted)), told)
-    return Answer(name, "labels", imported.labels.skeleton.names, dict(_labelled(imported, own, wanted)), told)
+    labelled = Answer(
+        name, "labels", imported.labels.skeleton.names, dict(_labelled(imported, own, wanted)), told
+    )  # fmt: skip
+    if not imported.predictions:
+        return labelled
+    names = imported.predictions[0].skeleton.names
+    predicted = Answer(name, "predictions", names, dict(_predicted(imported, own, names, wanted)), told)
+    answer, other = (predicted, labelled) if len(predicted.poses) >= len(labelled.poses) else (labelled, predicted)
+    also = [f"{name} has {other.kind} as well: its {answer.kind} are compared."] if other.poses else []
+    return replace(answer, told=[*told, *also])
 
 
 def _predicted(
@@ -289,7 +295,7 @@ def _write(
     pictures = list(_worst(file, result, frames, points))
     page = ComparisonPage(file.path.stem, result.to_json(), plots.as_svg(figure), pictures)
     paths = [base.with_name(base.name + end) for end in (".html", ".json", "-pck.png")]
-    done = Comparison(result.split, result.frames, result.keypoints, answers, result.notes, paths)
+    done = replace(result, written=paths)
     table = json.dumps(done.to_json(), ensure_ascii=False, indent=1)
     for path, data in zip(paths, (comparison_page(page).encode(), table.encode(), plots.as_png(figure))):
         with replacing(path) as partial:

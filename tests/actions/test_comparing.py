@@ -1,6 +1,7 @@
 """Every answer is measured on the same frames by the same labels; what is compared with what is said."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,9 @@ import pandas
 import pytest
 
 from krolik import api
+from krolik.actions import comparing
 from krolik.errors import InvalidLabels, InvalidSetting, KrolikError, NotFound
+from krolik.formats import read
 
 NAMES = ["nose", "tail"]
 COLUMNS = ["scorer", "bodyparts", "coords"]
@@ -111,6 +114,20 @@ def test_what_another_person_labelled(film, tmp_path):
     assert (answer.kind, found.frames) == ("labels", 8)
     assert answer.overall.mean_error_px == pytest.approx(2.5, abs=1e-3)
     assert answer.overall.missed == 0 and not any("not known here" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("frames", "kind", "error"), [(9, "labels", 0), (60, "predictions", 1)])
+def test_of_a_file_with_both_what_speaks_of_more_frames_counts(film, tmp_path, monkeypatch, frames, kind, error):
+    """A person's SLEAP file often has predictions of frames that nobody labelled; a network's may have some labels."""
+    project, points = film
+    project.export(tmp_path / "labels.csv", "csv", "labels")
+    source = analysed(tmp_path / "rabbit.csv", far(points[:frames], 1), project.skeleton.names)
+    both = replace(read(source), labels=read(tmp_path / "labels.csv").labels)
+    monkeypatch.setattr(comparing, "read", lambda source, wishes: both)
+    found = project.compare(source)
+    (answer,) = found.answers
+    assert (answer.kind, found.frames) == (kind, 15) and answer.overall.mean_error_px == pytest.approx(error, abs=1e-3)
+    assert any(f"its {kind} are compared" in note for note in found.notes)
 
 
 def test_models_on_frames_that_they_did_not_learn(small_model, rabbit, tmp_path):
