@@ -102,7 +102,7 @@ def compare(
     frames, left_out = _shared_frames(tested, answers)
     notes = [*(note for a in answers for note in a.told), *notes, *left_out]
     if split_name == NO_SPLIT and any(a.kind == "predictions" for a in answers):
-        notes.append("Which of these frames the other programs' networks were trained on is not known here.")
+        notes.append("which of these frames other programs' networks were trained on is not known here")
     places = [labels.skeleton(file).names.index(name) for name in keypoints]
     points, states = [s.points[:, places] for s in frames], [s.states[:, places] for s in frames]
     compared = ranked([
@@ -160,7 +160,7 @@ def _of_file(file: ProjectFile, source: Path, name: str, wanted: set[FrameKey]) 
     if not spoken_of:
         raise InvalidLabels("neither predictions nor labels are in it", source)
     own = {v.name: _own(file, imported, v, source) for v in imported.videos if v.name in spoken_of}
-    told = _taken(name, imported, own)
+    told = _taken(name, own)
     labelled = Answer(
         name, "labels", imported.labels.skeleton.names, dict(_labelled(imported, own, wanted)), told
     )  # fmt: skip
@@ -169,8 +169,9 @@ def _of_file(file: ProjectFile, source: Path, name: str, wanted: set[FrameKey]) 
     names = imported.predictions[0].skeleton.names
     predicted = Answer(name, "predictions", names, dict(_predicted(imported, own, names, wanted)), told)
     answer, other = (predicted, labelled) if len(predicted.poses) >= len(labelled.poses) else (labelled, predicted)
-    also = [f"{name} has {other.kind} as well: its {answer.kind} are compared."] if other.poses else []
-    return replace(answer, told=[*told, *also])
+    note = (f"{name} has labels as well: its predictions are compared" if answer is predicted else
+            f"{name} has predictions as well: its labels are compared")  # fmt: skip
+    return replace(answer, told=[*told, *([note] if other.poses else [])])
 
 
 def _predicted(
@@ -226,12 +227,14 @@ def _own(file: ProjectFile, imported: Imported, wanted: ImportedVideo, source: P
     return own
 
 
-def _taken(answer: str, imported: Imported, records: Mapping[str, VideoRecord]) -> list[str]:
+def _taken(answer: str, records: Mapping[str, VideoRecord]) -> list[str]:
     """What is said of videos that are called otherwise in the project."""
-    pairs = [(v.name, records[v.name].name) for v in imported.videos if v.name in records]
-    return [
-        f"{answer}: {theirs} is taken for {ours}." for theirs, ours in pairs if Path(theirs).stem != Path(ours).stem
-    ]
+    notes = []
+    for theirs, record in records.items():
+        ours = record.name
+        if Path(theirs).stem != Path(ours).stem:
+            notes.append(f"the video {theirs} of {answer} is taken for {ours}")
+    return notes
 
 
 def _of_runs(file: ProjectFile, name: str, of_videos: Sequence[Run], wanted: set[FrameKey]) -> Answer:
@@ -267,19 +270,24 @@ def _shared_keypoints(own: Sequence[str], answers: Sequence[Answer]) -> tuple[li
                                 answer.name, f"The project has: {', '.join(own)}.")  # fmt: skip
     if not shared:
         raise InvalidLabels("no keypoint of the project is in all that is compared", "compare", "Compare two by two.")
-    lacking = [name for name in own if name not in shared]
-    return shared, [f"Left out, for not all have them: {', '.join(lacking)}."] if lacking else []
+    lacking = ", ".join(name for name in own if name not in shared)
+    note = f"keypoints that not all have are left out: {lacking}"
+    return shared, [note] if lacking else []
 
 
 def _shared_frames(tested: Sequence[Sample], answers: Sequence[Answer]) -> tuple[list[Sample], list[str]]:
     """The frames that all answers speak of, and what is said of the others. Raises InvalidLabels."""
     shared = [s for s in tested if all(s.key in a.poses for a in answers)]
-    lacking = {a.name: sum(s.key not in a.poses for s in tested) for a in answers}
-    told = ", ".join(f"{name} lacks {count}" for name, count in lacking.items() if count)
+    lacking = [(a.name, sum(s.key not in a.poses for s in tested)) for a in answers]
+    n, notes = len(tested), []
+    for name, count in lacking:
+        if count:
+            notes.append(f"{name} says nothing of {count} of {n} frames: they are left out for all")
     if not shared:
-        raise InvalidLabels(f"of {len(tested)} labelled frames none is in all that is compared ({told})", "compare",
+        counts = ", ".join(f"{name}: {count}" for name, count in lacking if count)
+        raise InvalidLabels(f"all {n} labelled frames are lacking in something that is compared ({counts})", "compare",
                             "Compare what speaks of the same frames.")  # fmt: skip
-    return shared, [f"{len(tested) - len(shared)} of {len(tested)} frames are left out: {told}."] if told else []
+    return shared, notes
 
 
 def _write(

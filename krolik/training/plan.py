@@ -22,6 +22,7 @@ from krolik.training.machine import MachineFingerprint
 from krolik.training.neighbours import FEWEST
 
 CROP_PX = 192  # an input of this side trains to below 2 px in five minutes on two cores
+SMALL_CROP_PX, ENLARGED = 128, 1.9  # such a crop is as good where it enlarges a frame's pixels so much, and faster
 WHOLE_PX = 256
 LOCATOR_PX, LOCATOR_MOST_PX = 192, 576  # the longer side of the locator's thumbnails
 LOCATED_PX = 14.0  # an animal that spans less of a thumbnail is hardly found
@@ -324,8 +325,14 @@ def choose_input_size(data: DataFingerprint, pipeline: Pipeline, wish: int | Non
     if wish is not None and (wish < MULTIPLE or wish % MULTIPLE):
         raise InvalidSetting(f"{wish} is not a multiple of {MULTIPLE}", "--input", f"Try {CROP_PX} or {WHOLE_PX}.")
     if pipeline == "crop":
-        side = wish or CROP_PX
-        return (side, side), "set by you" if wish else f"a crop of {side} px is detailed enough and fast on two cores"
+        if wish:
+            return (wish, wish), "set by you"
+        whole = data.sized and len(data.labelled) > FEW_KEYPOINTS  # its extent is the animal's
+        side = SMALL_CROP_PX
+        if whole and not data.varied and ENLARGED * MARGIN * data.extent_px <= side:
+            return (side, side), f"a crop of {side} px enlarges an animal of {data.extent_px:.0f} px already"
+        side = CROP_PX
+        return (side, side), f"a crop of {side} px is detailed enough and fast on two cores"
     longest = wish or WHOLE_PX
     width, height = max(data.frame_sizes, key=lambda size: size[0] * size[1])
     ratio = longest / max(width, height)

@@ -67,8 +67,8 @@ def test_files_of_other_programs_on_the_frames_that_all_have(film, tmp_path):
     assert one.overall.mean_error_px == pytest.approx(1, abs=1e-3) and one.interval == pytest.approx((1, 1), abs=1e-3)
     assert other.behind == pytest.approx(2, abs=1e-3) and other.behind_interval == pytest.approx((2, 2), abs=1e-3)
     said = " ".join(found.notes)
-    assert "5 of 15 frames are left out: rabbit_far.csv lacks 5." in said and f"{names[5]}, {names[6]}" in said
-    assert "rabbit_near.mp4 is taken for rabbit.mp4" in said and "is not known here" in said
+    assert "rabbit_far.csv says nothing of 5 of 15 frames" in said and f"{names[5]}, {names[6]}" in said
+    assert "rabbit_near.mp4 of rabbit_near.csv is taken for rabbit.mp4" in said and "is not known here" in said
 
 
 @pytest.mark.parametrize("name", ["shuffled.csv", "cut.csv", "cut.h5"])
@@ -161,7 +161,7 @@ def test_what_cannot_be_compared_is_said(film, images, tmp_path):
         project.compare(other)
     late = analysed(tmp_path / "late.csv", points[1:3], project.skeleton.names, index=[1, 2])
     with pytest.raises(
-        InvalidLabels, match="of 15 labelled frames none is in all that is compared .late.csv lacks 15."
+        InvalidLabels, match="all 15 labelled frames are lacking in something that is compared .late.csv: 15."
     ):
         project.compare(late)
     for source in (tmp_path / "gone.csv", project.path):

@@ -13,7 +13,7 @@ from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint, Headings, measure_data
 from krolik.training.machine import MachineFingerprint, measure_machine
-from krolik.training.plan import CROP_PX, WORKERS, Plan, Settings, decide, worth_a_body
+from krolik.training.plan import CROP_PX, SMALL_CROP_PX, WORKERS, Plan, Settings, decide, worth_a_body
 from krolik.training.training_set import Sample
 
 MACHINE = MachineFingerprint(2, "cpu", "test", 0.5)
@@ -319,11 +319,25 @@ def test_one_keypoint_does_not_show_how_large_an_animal_is_so_a_part_of_the_fram
 
 def test_a_few_keypoints_close_together_get_a_crop_that_may_hold_a_larger_animal():
     ears = replace(MOUSE, extent_px=21.0, typical_extent_px=20.0, shares=(0.02, 0.03, 0.033), labelled=(93, 93))
-    shown = lambda data: CROP_PX / decide(data, MACHINE, Settings()).scale  # noqa: E731
+    shown = lambda data: (plan := decide(data, MACHINE, Settings())).input_size[0] / plan.scale  # noqa: E731
     assert shown(ears) == pytest.approx(1.3 * ASSUMED * 640, rel=1e-3)
-    assert shown(replace(ears, labelled=(93,) * 4)) == CROP_PX / 2  # more are spread over the animal
+    assert shown(replace(ears, labelled=(93,) * 4)) == SMALL_CROP_PX / 2  # more are spread over the animal
     assert shown(replace(ears, frame_sizes=((3840, 2160),))) == CROP_PX  # no picture is made smaller for that
     assert shown(replace(MOUSE, labelled=(93, 93))) == shown(MOUSE)  # those that are far apart show how large it is
+
+
+@pytest.mark.parametrize(("change", "side"), [
+    ({"extent_px": 50.0}, SMALL_CROP_PX), ({"extent_px": 54.0}, CROP_PX),
+    ({"extent_px": 50.0, "animals": 9}, SMALL_CROP_PX),
+    ({"extent_px": 20.0, "labelled": (93, 93)}, CROP_PX),  # may be the head of a large animal
+    ({"extent_px": 50.0, "size_spread": 3.0, "shares": (0.02, 0.08, 0.2)}, CROP_PX),  # looked at in several sizes
+    ({"extent_px": 50.0, "sized": False, "labelled": (93,)}, CROP_PX),
+])  # fmt: skip
+def test_small_animals_are_seen_in_small_crops(change, side):
+    """Where a crop enlarges a frame's pixels already, a larger one takes longer and shows no more."""
+    plan = decide(replace(MOUSE, **change), MACHINE, Settings())
+    assert plan.input_size == (side, side) and plan.pipeline == "crop"
+    assert decide(replace(MOUSE, **change), MACHINE, Settings(input_px=256)).input_size == (256, 256)
 
 
 def test_the_choice_among_peaks_can_be_switched_off():

@@ -49,6 +49,7 @@ def reasons() -> set[str]:
         replace(MOUSE, size_spread=3.0, shares=(0.1, 0.2, 0.5)),
         replace(MOUSE, size_spread=3.0),
         replace(MOUSE, extent_px=21.0, labelled=(93, 93)),
+        replace(MOUSE, extent_px=40.0),
         replace(MOUSE, extent_px=96.0, typical_extent_px=96.0, labelled=(93,), sized=False),
     ]
     machines = [MACHINE, replace(MACHINE, bf16_speedup=0.0), replace(MACHINE, device="cuda", bf16_speedup=1.6)]
