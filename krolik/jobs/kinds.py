@@ -84,6 +84,15 @@ def report(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     return {"files": [str(p) for p in written]}
 
 
+def compare(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
+    from krolik.actions.comparing import compare as measure
+    from krolik.evaluation import Criteria
+
+    document = job.document
+    sources, out = [Path(p) for p in document["sources"]], Path(document["out"])
+    return measure(file, sources, document["models"], None, Criteria(defaults.THRESHOLD), out, reporter).to_json()
+
+
 def predict(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     from krolik.actions.predicting import load_model
     from krolik.actions.predicting import predict as predict_videos
@@ -236,6 +245,7 @@ KINDS: dict[str, Kind] = {
     "plan": Kind(plan),
     "evaluate": Kind(evaluate),
     "report": Kind(report),
+    "compare": Kind(compare),
     "predict": Kind(predict, VIDEO),
     "render": Kind(render, VIDEO),
     "run": Kind(run, VIDEO),

@@ -188,6 +188,13 @@ class EvaluateMessage(Message):
     model: Name | None = None
 
 
+class CompareMessage(Message):
+    """paths: files of predictions or labels; models: none for the newest and all imported predictions."""
+
+    paths: list[Text] = Field([], max_length=50)
+    models: list[Name] = Field([], max_length=50)
+
+
 class SuggestMessage(Message):
     videos: list[Id] = Field([], max_length=500)
     count: Annotated[int, Field(ge=1, le=1000)] = defaults.SUGGEST_COUNT

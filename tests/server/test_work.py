@@ -175,6 +175,7 @@ def test_a_job_with_no_error_to_tell_reaches_the_page(live, base, tmp_path):
     ("train", {"budget": "soon"}, "other"), ("train", {"input_px": 1}, "other"),
     ("predict", {"videos": ["nothing"]}, "no-such-video"), ("predict", {"model": "nobody"}, "no-such-model"),
     ("export", {"what": "labels", "to": "magic"}, "bad-request"), ("run", {"to": ["coco"]}, "bad-request"),
+    ("compare", {"paths": ["/etc/passwd"]}, "outside-roots"), ("compare", {"models": ["nobody"]}, "no-such-model"),
     ("import", {"path": "/etc/passwd"}, "outside-roots"), ("import", {"path": "x"}, "not-a-path"),
     ("suggest", {"count": 0}, "bad-request"), ("render", {"video": "v", "frames": "0"}, "no-such-video"),
 ])  # fmt: skip

@@ -14,6 +14,7 @@ from krolik.inference.smoothing import Smoothing
 from krolik.project import models, videos
 from krolik.sampling import Wish
 from krolik.server.messages import (
+    CompareMessage,
     EvaluateMessage,
     ExportMessage,
     ImportMessage,
@@ -76,6 +77,15 @@ def report(message: EvaluateMessage, opened: Project) -> dict:
     """The page of a model's statistics, into the folder of exports."""
     name = models.get(opened.file, message.model).name
     return _start(opened, "report", {"model": name, "out": str(exports(opened) / f"{safe(name)}.html")})
+
+
+@router.post("/compare")
+def compare(message: CompareMessage, opened: Project, work: Work) -> dict:
+    """Models and files on the same frames; the page goes into the folder of exports."""
+    sources = [str(work.places.typed(text)) for text in message.paths]
+    names = [models.get(opened.file, name).name for name in message.models]
+    out = free(exports(opened), f"{opened.file.path.stem}-comparison", ".html")
+    return _start(opened, "compare", {"sources": sources, "models": names, "out": str(out)})
 
 
 @router.post("/predict")
