@@ -159,8 +159,8 @@ def _of_file(file: ProjectFile, source: Path, name: str, wanted: set[FrameKey]) 
     spoken_of = {p.video for p in imported.predictions} | {f.key.video for f in imported.labels}
     if not spoken_of:
         raise InvalidLabels("neither predictions nor labels are in it", source)
-    own = {v.name: _own(file, imported, v, source) for v in imported.videos if v.name in spoken_of}
-    told = _taken(name, own)
+    own, told = _owned(file, imported, spoken_of, source)
+    told += _taken(name, own)
     labelled = Answer(
         name, "labels", imported.labels.skeleton.names, dict(_labelled(imported, own, wanted)), told
     )  # fmt: skip
@@ -177,12 +177,14 @@ def _of_file(file: ProjectFile, source: Path, name: str, wanted: set[FrameKey]) 
 def _predicted(
     imported: Imported, own: Mapping[str, VideoRecord], names: Sequence[str], wanted: set[FrameKey]
 ) -> Iterator[tuple[FrameKey, np.ndarray]]:
-    for one in imported.predictions:
+    for one in (p for p in imported.predictions if p.video in own):
         video, record = next(v for v in imported.videos if v.name == one.video), own[one.video]
         order = [one.skeleton.names.index(n) if n in one.skeleton.names else -1 for n in names]
-        for block in in_order(one, video, record).blocks():
-            for key in wanted:
-                if key.video == record.id and block.start <= key.index < block.stop:
+        found = in_order(one, video, record)
+        frames = [k for k in wanted if k.video == record.id and (found.rows is None or k.index in found.rows)]
+        for block in found.blocks():
+            for key in frames:
+                if block.start <= key.index < block.stop:
                     at = key.index - block.start
                     pose = np.concatenate([block.xy[at], block.score[at][..., None]], axis=-1)
                     yield key, _ordered(pose, order)
@@ -197,7 +199,7 @@ def _ordered(pose: np.ndarray, order: Sequence[int]) -> np.ndarray:
 def _labelled(
     imported: Imported, own: Mapping[str, VideoRecord], wanted: set[FrameKey]
 ) -> Iterator[tuple[FrameKey, np.ndarray]]:
-    for frame in imported.labels:
+    for frame in (f for f in imported.labels if f.key.video in own):
         record, index = own[frame.key.video], frame.key.index
         if record.names is not None:
             index = record.names.index(frame.name) if frame.name in record.names else -1
@@ -208,23 +210,40 @@ def _labelled(
             yield key, np.concatenate([xy, np.isfinite(xy[..., :1]).astype(float)], axis=-1)
 
 
-def _own(file: ProjectFile, imported: Imported, wanted: ImportedVideo, source: Path) -> VideoRecord:
-    """The project's video that a file speaks of: the same one, one called the same, or the only one on both sides.
+def _owned(
+    file: ProjectFile, imported: Imported, spoken_of: set[str], source: Path
+) -> tuple[dict[str, VideoRecord], list[str]]:
+    """The project's video for each that a file speaks of, and what is said of those that it does not have.
 
-    Frame numbers of a video say nothing of a folder of images. Raises InvalidLabels.
+    Raises InvalidLabels when it has none of them.
+    """
+    own, notes = {}, []
+    for video in (v for v in imported.videos if v.name in spoken_of):
+        record, theirs, answer = _own(file, imported, video), video.name, source.name
+        if record is None:
+            notes.append(f"the video {theirs} of {answer} is not in the project")
+        else:
+            own[theirs] = record
+    if not own:
+        theirs, names = sorted(spoken_of)[0], ", ".join(r.name for r in videos.records(file))
+        raise InvalidLabels(f"its video {theirs!r} is none of the project's", source, f"There are: {names}.")
+    return own, notes
+
+
+def _own(file: ProjectFile, imported: Imported, wanted: ImportedVideo) -> VideoRecord | None:
+    """The project's video that is meant: the same one, one called the same, or the only one on both sides.
+
+    Frame numbers of a video say nothing of a folder of images.
     """
     own = own_record(file, wanted)
+    if own is not None:
+        return own
     records = videos.records(file)
     films = [r for r in records if (r.names is None) == (wanted.images is None)]
     alike = [r for r in films if Path(r.name).stem == Path(wanted.name).stem]
-    if own is None and len(alike) == 1:
-        own = alike[0]
-    if own is None and len(records) == len(films) == len(imported.videos) == 1:
-        own = records[0]
-    if own is None:
-        names = ", ".join(r.name for r in records)
-        raise InvalidLabels(f"its video {wanted.name!r} is none of the project's", source, f"There are: {names}.")
-    return own
+    if len(alike) == 1:
+        return alike[0]
+    return records[0] if len(records) == len(films) == len(imported.videos) == 1 else None
 
 
 def _taken(answer: str, records: Mapping[str, VideoRecord]) -> list[str]:
@@ -243,7 +262,9 @@ def _of_runs(file: ProjectFile, name: str, of_videos: Sequence[Run], wanted: set
     for run in of_videos:
         own = Skeleton.from_json(run.document["skeleton"]).names
         order = [own.index(n) if n in own else -1 for n in names]
-        for key in wanted:
+        rows = run.document.get("rows")
+        told = None if rows is None else set(rows)
+        for key in (k for k in wanted if told is None or k.index in told):
             block = predictions.block_at(file, run.id, key.video, key.index)
             if block is not None:
                 at = key.index - block.start

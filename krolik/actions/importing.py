@@ -161,6 +161,7 @@ def _store(
         "model": poses.model or origin, "model_name": poses.model or origin,
         "video": record.id, "start": 0, "stop": len(video), "skeleton": poses.skeleton.to_json(),
         "animals": list(poses.animals), "imported": True,
+        **({} if poses.rows is None else {"rows": sorted(poses.rows)}),
     }  # fmt: skip
     run = runs.start(file, "predict", document)
     for block in poses.blocks():
@@ -194,7 +195,9 @@ def in_order(poses: ImportedPredictions, wanted: ImportedVideo, record: VideoRec
             raise InvalidFile(f"the predicted image {name!r} is not among the images", record.path)
         if name in at:
             every[0][at[name]], every[1][at[name]] = xy[number], score[number]
-    return replace(poses, blocks=lambda: sliced(lambda a, b: (every[0][a:b], every[1][a:b]), len(at)))
+    told = poses.rows if poses.rows is not None else range(len(wanted.images))
+    rows = frozenset(at[wanted.images[row]] for row in told if wanted.images[row] in at)
+    return replace(poses, rows=rows, blocks=lambda: sliced(lambda a, b: (every[0][a:b], every[1][a:b]), len(at)))
 
 
 def cut(block: Predictions, stop: int) -> Predictions:

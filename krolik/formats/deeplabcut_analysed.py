@@ -175,9 +175,10 @@ def _csv_images(
 
 def _is_number(cell: str) -> bool:
     try:
-        return float(cell) >= 0
+        float(cell)
     except ValueError:
         return False
+    return True
 
 
 def _whole(index: np.ndarray, path: Path) -> None:

@@ -44,7 +44,9 @@ def _of_folder(
 ) -> ImportedPredictions:  # fmt: skip
     assert folder.images is not None
     at = {name: index for index, name in enumerate(folder.images)}
+    rows = [at[name] for name in images]
     every = np.full((len(at), *values.shape[1:]), np.nan)
-    every[[at[name] for name in images]] = values
+    every[rows] = values
     read = lambda start, stop: (every[start:stop, ..., :2], every[start:stop, ..., 2])  # noqa: E731
-    return ImportedPredictions(folder.name, skeleton, scorer, animals, len(images), lambda: sliced(read, len(every)))
+    blocks = lambda: sliced(read, len(every))  # noqa: E731
+    return ImportedPredictions(folder.name, skeleton, scorer, animals, len(images), blocks, frozenset(rows))

@@ -52,6 +52,7 @@ class ImportedPredictions:
 
     animals: a name for each of the N rows, "" where it has none. frames: how many frames have a row.
     blocks: the poses in order, in blocks that begin at multiples of BLOCK; read when asked for, as often as wanted.
+    rows: the frames that have a row, where others are in the blocks as well; None where that is not told.
     """
 
     video: str
@@ -60,6 +61,7 @@ class ImportedPredictions:
     animals: tuple[str, ...]
     frames: int
     blocks: Callable[[], Iterator[Predictions]]
+    rows: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)

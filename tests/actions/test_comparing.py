@@ -83,7 +83,8 @@ def test_predictions_of_labelled_images_belong_to_the_images_that_they_name(imag
     source = analysed(tmp_path / name, shifted[order], index=index)
     found = project.compare(source)
     (answer,) = found.answers
-    assert found.frames == 4 and answer.overall.missed == 2  # img1 has no row
+    assert found.frames == 3 and answer.overall.missed == 0  # img1 has no row
+    assert "says nothing of 1 of 4 frames" in found.notes[0]
     assert sorted(answer.errors[np.isfinite(answer.errors)].round(3)) == [0, 0, 2, 2, 3, 3]
     project.import_labels(source)
     (kept,) = project.compare().answers
@@ -100,7 +101,19 @@ def test_images_that_come_in_another_order_than_the_project_has(images, tmp_path
     assert project.compare(two).answers[0].overall.mean_error_px == pytest.approx(4)
     project.import_labels(two)
     found = project.compare(models="net")
-    assert found.answers[0].overall.mean_error_px == pytest.approx(4) and found.answers[0].overall.missed == 4
+    assert found.answers[0].overall.mean_error_px == pytest.approx(4) and found.frames == 2
+
+
+def test_videos_that_the_project_does_not_have_are_left_out(images, rabbit, tmp_path, monkeypatch):
+    """A file of a whole study speaks of more videos than one project has."""
+    project, points, written = images
+    own = read(analysed(tmp_path / "mon.csv", far(points, 2), index=written))
+    other = read(analysed(tmp_path / "elsewhere.csv", points))
+    both = replace(own, videos=own.videos + other.videos, predictions=own.predictions + other.predictions)
+    monkeypatch.setattr(comparing, "read", lambda source, wishes: both)
+    found = project.compare(tmp_path / "mon.csv")
+    assert found.frames == 4 and found.answers[0].overall.mean_error_px == pytest.approx(2)
+    assert "the video elsewhere.mp4 of mon.csv is not in the project" in found.notes
 
 
 def test_what_another_person_labelled(film, tmp_path):
