@@ -50,9 +50,10 @@ def show(found: Comparison) -> None:
     say(f"\nOn {found.frames} frames ({of}), the same for all; errors in pixels")
     pck = list(found.answers[0].overall.pck_px)
     columns = ["", "n", "mean", "95 %", "median", "p95", *(f"≤{p} px" for p in pck), "missed"]
-    several = len(found.answers) > 1
-    show_table([*columns, *(["behind the best", "95 %"] if several else [])],
-               [[*_row(one), *(_behind(one) if several else [])] for one in found.answers])  # fmt: skip
+    several, extra = len(found.answers) > 1, any(one.extra for one in found.answers)
+    show_table([*columns, *(["extra animals"] if extra else []), *(["behind the best", "95 %"] if several else [])],
+               [[*_row(one), *([one.extra] if extra else []), *(_behind(one) if several else [])]
+                for one in found.answers])  # fmt: skip
     say("")
     each = zip(*(a.metrics.keypoints for a in found.answers))
     show_table(["keypoint", "n", *(a.name for a in found.answers)],

@@ -18,7 +18,8 @@ from krolik.evaluation.metrics import Criteria, KeypointMetrics, Metrics, match,
 class Answered:
     """What one answer is worth. errors: (F, A, K) px. behind: its mean error minus the best one's, over points of both.
 
-    Intervals are 95 %, by bootstrap over frames. The best one is behind nothing: None.
+    Intervals are 95 %, by bootstrap over frames. The best one is behind nothing: None. extra: animals that are none of
+    the labelled ones.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Answered:
     metrics: Metrics
     errors: np.ndarray
     predicted: Sequence[np.ndarray]  # of each frame (N, K, 3), in the order of its labelled animals
+    extra: int
     interval: tuple[float, float] = (float("nan"), float("nan"))
     behind: float | None = None
     behind_interval: tuple[float, float] = (float("nan"), float("nan"))
@@ -38,7 +40,8 @@ class Answered:
     def to_json(self) -> dict:
         return without_nan({
             "name": self.name, "kind": self.kind, "best": self.best, "mean_error_px_95": list(self.interval),
-            "behind_px": self.behind, "behind_px_95": list(self.behind_interval), **self.metrics.to_json(),
+            "behind_px": self.behind, "behind_px_95": list(self.behind_interval), "extra_animals": self.extra,
+            **self.metrics.to_json(),
         })  # fmt: skip
 
 
@@ -47,20 +50,20 @@ def answered(
     keypoints: Sequence[str], criteria: Criteria,
 ) -> Answered:  # fmt: skip
     """points: of each frame (N, K, 2), states (N, K) of State, found (P, K, 3) x, y, score; animals are matched."""
-    chosen = []
+    chosen, extra = [], 0
     for labelled, poses in zip(points, found):
-        predicted = np.full((*labelled.shape[:2], 3), np.nan)
-        for animal, place in enumerate(match(labelled, poses)):
-            if place >= 0:
-                predicted[animal] = poses[place]
+        there = poses[np.isfinite(poses[..., 0]).any(axis=1)]
+        predicted, places = np.full((*labelled.shape[:2], 3), np.nan), match(labelled, there)
+        predicted[places >= 0] = there[places[places >= 0]]
         chosen.append(predicted)
+        extra += len(there) - int((places >= 0).sum())
     animals = max((len(one) for one in points), default=0)
     errors = np.full((len(points), animals, len(keypoints)), np.nan)
     for row, labelled, predicted in zip(errors, points, chosen):
         row[: len(labelled)] = np.linalg.norm(labelled - predicted[..., :2], axis=-1)
     every = np.concatenate
     metrics = measure(every(points), every(states), every(chosen), keypoints, criteria)
-    return Answered(name, kind, metrics, errors, chosen, interval_of_mean(errors))
+    return Answered(name, kind, metrics, errors, chosen, extra, interval_of_mean(errors))
 
 
 def ranked(answers: Sequence[Answered]) -> list[Answered]:

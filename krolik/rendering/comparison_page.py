@@ -52,7 +52,7 @@ interval without 0 in it is more than chance. <i>Missed</i>: labelled, but no po
 
 def _overall(answers: Sequence[Mapping]) -> str:
     heads = ("", "what", "n", "mean", "95 % interval", "median", "95 % below", "within 5 % body", "missed",
-             "behind the best", "95 % interval")  # fmt: skip
+             "extra animals", "behind the best", "95 % interval")  # fmt: skip
     rows = ""
     for one in answers:
         overall = one["overall"]
@@ -61,6 +61,7 @@ def _overall(answers: Sequence[Mapping]) -> str:
             one["name"], KINDS[one["kind"]], overall["n"], number(overall["mean_error_px"], "{:.2f}"),
             between(one["mean_error_px_95"]), number(overall["median_error_px"], "{:.2f}"),
             number(overall["p95_error_px"], "{:.2f}"), number(share and 100 * share, "{:.0f} %"), overall["missed"],
+            one["extra_animals"],
             "the best" if one["best"] else number(one["behind_px"], "{:+.2f}"),
             "" if one["best"] else between(one["behind_px_95"], "{:+.2f}"),
         )  # fmt: skip

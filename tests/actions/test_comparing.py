@@ -116,6 +116,20 @@ def test_videos_that_the_project_does_not_have_are_left_out(images, rabbit, tmp_
     assert "the video elsewhere.mp4 of mon.csv is not in the project" in found.notes
 
 
+def test_animals_that_nobody_labelled_are_counted(film, tmp_path):
+    project, points = film
+    names = project.skeleton.names
+    both = np.stack([far(points, 200), far(points, 2)], axis=1)  # the second one is the rabbit
+    both[:30, 0] = np.nan
+    columns = pandas.MultiIndex.from_product([["net"], ["a", "b"], names, ["x", "y", "likelihood"]])
+    columns.names = ["scorer", "individuals", "bodyparts", "coords"]
+    values = np.concatenate([both, np.where(np.isnan(both[..., :1]), np.nan, 0.9)], axis=-1).reshape(60, -1)
+    pandas.DataFrame(values, columns=columns).to_csv(tmp_path / "rabbit.csv")
+    (answer,) = project.compare(tmp_path / "rabbit.csv").answers
+    assert answer.extra == 7 and answer.to_json()["extra_animals"] == 7  # frames 32, 36, ..., 56
+    assert answer.overall.mean_error_px == pytest.approx(2, abs=1e-3) and answer.overall.missed == 0
+
+
 def test_what_another_person_labelled(film, tmp_path):
     project, _ = film
     project.export(tmp_path / "theirs.csv", "csv", "labels")

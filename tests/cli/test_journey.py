@@ -1,5 +1,6 @@
 """From labels to tables and a video, by commands alone."""
 
+import json
 import shutil
 
 import pandas
@@ -22,6 +23,9 @@ def test_from_labels_to_results(krolik, trained, rabbit, tmp_path):
     done = krolik("import", labels, "--project", project)
     assert done.code == 0 and "Krolik JSON: 15 labelled frames from rabbit.mp4" in done.out
     assert "every:3: 10 train, 5 test" in krolik("split", project, "every:3").out
+    listed = json.loads(krolik("split", project, "every:3", "--json").out)
+    assert listed["split"] == "every:3" and len(listed["train"]) == 10
+    assert listed["test"] == [["rabbit.mp4", n] for n in (8, 20, 32, 44, 56)]
     done = krolik("train", project, *QUICK, "--json")
     assert done.code == 0 and done.json["test"]["frames"] == 5
     assert done.json["statistics"]["stages"]["pose"]["steps"] == 30
