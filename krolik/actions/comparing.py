@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from krolik.actions.evaluating import refuse_trained
+from krolik.actions.evaluating import pose, refuse_trained
 from krolik.actions.importing import in_order, own_record
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples
@@ -22,9 +22,7 @@ from krolik.files import replacing
 from krolik.formats import read
 from krolik.formats.imported import Imported, ImportedVideo, Wishes, shortened
 from krolik.formats.reading import distinct
-from krolik.inference.fitting import fit_to_frames
 from krolik.inference.model import PoseModel
-from krolik.inference.pipeline import predict_frame
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, labels, models, predictions, runs, videos
 from krolik.project.models import ModelRecord
@@ -37,7 +35,6 @@ from krolik.skeleton import Skeleton
 from krolik.training.machine import core_count
 from krolik.training.splits import TEST, TRAIN
 from krolik.training.training_set import Sample
-from krolik.video import Frame
 
 WORST = 6  # frames drawn on the page
 
@@ -82,7 +79,7 @@ def compare(
 ) -> Comparison:  # fmt: skip
     """Measures files, and models or imported predictions of the project, on the labelled frames that all speak of.
 
-    model_names: of models or imported predictions; default: the newest model and all imported predictions.
+    model_names: of models or imported predictions; default: the newest model, and what was imported of these frames.
     split_name: whose test frames; default: the models' own, without models all labelled frames ("none"). out: a page.
     Raises NotFound, InvalidFile, InvalidLabels, InvalidSetting, StorageError.
     """
@@ -94,16 +91,19 @@ def compare(
     tested = _tested(file, split_name)
     for record in chosen:
         refuse_trained(record, [s.key for s in tested], split_name)
-    wanted = {s.key for s in tested}
+    wanted, bones = {s.key for s in tested}, labels.skeleton(file).names
     answers = [_of_file(file, source, name, wanted) for source, name in zip(sources, _called(sources))]
-    answers += [_of_runs(file, name, of_videos, wanted) for name, of_videos in imported.items()]
+    kept = [_of_runs(file, name, of_videos, wanted) for name, of_videos in imported.items()]
+    answers += [one for one in kept if model_names or _concerns(one, bones)]
     answers += [_of_model(file, record, tested, reporter) for record in chosen]
-    keypoints, notes = _shared_keypoints(labels.skeleton(file).names, answers)
+    if not answers:
+        raise InvalidLabels("no imported predictions are of these frames", file.path, "Compare a file, or a model.")
+    keypoints, notes = _shared_keypoints(bones, answers)
     frames, left_out = _shared_frames(tested, answers)
     notes = [*(note for a in answers for note in a.told), *notes, *left_out]
     if split_name == NO_SPLIT and any(a.kind == "predictions" for a in answers):
         notes.append("which of these frames other programs' networks were trained on is not known here")
-    places = [labels.skeleton(file).names.index(name) for name in keypoints]
+    places = [bones.index(name) for name in keypoints]
     points, states = [s.points[:, places] for s in frames], [s.states[:, places] for s in frames]
     compared = ranked([
         answered(a.name, a.kind, points, states, [a.of(s.key, keypoints) for s in frames], keypoints, criteria)
@@ -128,6 +128,11 @@ def _named(file: ProjectFile, names: Sequence[str]) -> tuple[list[ModelRecord], 
     trained = {m.name for m in every}
     taken = {name: imported[name] for name in names if name in imported and name not in trained}
     return [models.get(file, name) for name in names if name not in taken], taken
+
+
+def _concerns(answer: Answer, bones: Sequence[str]) -> bool:
+    """Whether it says anything of the frames and keypoints: a project may also have predictions of other videos."""
+    return bool(answer.poses) and bool(set(answer.names) & set(bones))
 
 
 def _split_of(chosen: Sequence[ModelRecord]) -> str:
@@ -186,13 +191,12 @@ def _predicted(
             for key in frames:
                 if block.start <= key.index < block.stop:
                     at = key.index - block.start
-                    pose = np.concatenate([block.xy[at], block.score[at][..., None]], axis=-1)
-                    yield key, _ordered(pose, order)
+                    yield key, _ordered(np.concatenate([block.xy[at], block.score[at][..., None]], axis=-1), order)
 
 
-def _ordered(pose: np.ndarray, order: Sequence[int]) -> np.ndarray:
+def _ordered(animals: np.ndarray, order: Sequence[int]) -> np.ndarray:
     """(P, K, 3) with the keypoints in another order; -1 is one that is not there."""
-    padded = np.concatenate([pose, np.full((len(pose), 1, 3), np.nan)], axis=1)
+    padded = np.concatenate([animals, np.full((len(animals), 1, 3), np.nan)], axis=1)
     return padded[:, order].astype(float)
 
 
@@ -276,8 +280,7 @@ def _of_model(file: ProjectFile, record: ModelRecord, tested: Sequence[Sample], 
     model = PoseModel(models.onnx(file, record), core_count(), record.name)
     poses = {}
     for number, sample in enumerate(tested):
-        frame = Frame(load_pixels(file, sample.key))
-        poses[sample.key] = predict_frame(fit_to_frames(model, [frame]), frame)
+        poses[sample.key] = pose(file, model, sample.key)
         reporter.progress(f"predict with {record.name}", (number + 1) / len(tested))
     return Answer(record.name, "model", model.skeleton.names, poses)
 

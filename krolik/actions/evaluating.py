@@ -12,7 +12,7 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples
 from krolik.actions.splitting import NO_SPLIT, split_parts
 from krolik.errors import InvalidLabels, InvalidSetting
-from krolik.evaluation import Criteria, Metrics, match, measure
+from krolik.evaluation import Criteria, Metrics, matched, measure
 from krolik.evaluation.calibration import Reliability, reliability
 from krolik.inference.fitting import fit_to_frames
 from krolik.inference.model import PoseModel
@@ -98,7 +98,7 @@ def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Repo
         raise InvalidLabels("the skeleton has changed since the model was trained", record.name, "Train a new one.")
     seen = []
     for number, sample in enumerate(tested):
-        seen.append(_look(model, sample, load_pixels(file, sample.key)))
+        seen.append(Seen(sample, matched(sample.points, pose(file, model, sample.key))))
         reporter.progress("evaluate", (number + 1) / len(tested))
     return seen, model
 
@@ -134,14 +134,10 @@ def refuse_trained(record: ModelRecord, tested: Sequence[FrameKey], split_name: 
         )
 
 
-def _look(model: PoseModel, sample: Sample, rgb: np.ndarray) -> Seen:
-    frame = Frame(rgb)
-    found = predict_frame(fit_to_frames(model, [frame]), frame)
-    predicted = np.full((*sample.states.shape, 3), np.nan)
-    for animal, chosen in enumerate(match(sample.points, found)):
-        if chosen >= 0:
-            predicted[animal] = found[chosen]
-    return Seen(sample, predicted)
+def pose(file: ProjectFile, model: PoseModel, key: FrameKey) -> np.ndarray:
+    """(P, K, 3): the animals that a model finds in a labelled frame, as it is surest of a frame of that size."""
+    frame = Frame(load_pixels(file, key))
+    return predict_frame(fit_to_frames(model, [frame]), frame)
 
 
 def draw_worst(

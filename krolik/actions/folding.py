@@ -17,7 +17,7 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, training_set
 from krolik.engines import native
 from krolik.errors import Cancelled, InvalidSetting
-from krolik.evaluation import Criteria, Metrics, match, measure
+from krolik.evaluation import Criteria, Metrics, matched, measure
 from krolik.evaluation.calibration import Calibration, Reliability, fit, reliability
 from krolik.inference.model import ModelDescription, PoseModel, pack
 from krolik.inference.pipeline import predict_frame
@@ -85,12 +85,8 @@ def _runnable(trained: native.TrainedModel) -> PoseModel:
 def _predicted(file: ProjectFile, model: PoseModel, sample: Sample, fold: int) -> dict:
     """A frame's labels and what was predicted for each labelled animal, as JSON values."""
     found = predict_frame(model, Frame(load_pixels(file, sample.key)))
-    poses = np.full((*sample.states.shape, 3), np.nan)
-    for animal, chosen in enumerate(match(sample.points, found)):
-        if chosen >= 0:
-            poses[animal] = found[chosen]
     return {"key": list(sample.key), "fold": fold, "states": sample.states.tolist(),
-            "points": _plain(sample.points), "predicted": _plain(poses),
+            "points": _plain(sample.points), "predicted": _plain(matched(sample.points, found)),
             "weights": sample.weights(model.description.scales).tolist()}  # fmt: skip
 
 

@@ -188,6 +188,8 @@ def in_order(poses: ImportedPredictions, wanted: ImportedVideo, record: VideoRec
         return poses
     at = {name: number for number, name in enumerate(record.names)}
     found = list(poses.blocks())
+    if not found:
+        return poses
     xy, score = np.concatenate([b.xy for b in found]), np.concatenate([b.score for b in found])
     every = np.full((len(at), *xy.shape[1:]), np.nan, xy.dtype), np.zeros((len(at), *score.shape[1:]), score.dtype)
     for number, name in enumerate(wanted.images[found[0].start :][: len(xy)]):

@@ -150,7 +150,7 @@ def _figures(record: ModelRecord, skeleton: Skeleton, judged: _Judged | None) ->
             skeleton.names, [k.mean_error_px for k in each], judged.intervals[:-1], [k.n for k in each]
         )
         found = judged.errors[np.isfinite(judged.errors)]
-        figures["pck"] = plots.pck_curve(found, metrics.overall.n, metrics.body_length_px)
+        figures["pck"] = plots.pck_curves([record.name], [found], metrics.overall.n, metrics.body_length_px)
         figures["calibration"] = plots.calibration_curve(
             trust.claimed, trust.true, trust.counts, trust.error, trust.by_chance
         )

@@ -292,8 +292,8 @@ class Project:
         """Measures models, other programs' predictions and other people's labels on the same labelled frames.
 
         sources: files of predictions or labels in any format. models: names of models or imported predictions (default:
-        the newest model and all imported ones). split: whose test frames; "none" is all labelled ones (default: the
-        models' own split, without a model "none"). out: a page; JSON and a plot are written beside it.
+        the newest model, and what was imported of these frames). split: whose test frames; "none" is all labelled ones
+        (default: the models' own split, without a model "none"). out: a page; JSON and a plot are written beside it.
         Raises NotFound, InvalidFile, InvalidLabels, InvalidSetting if a test frame was trained on, StorageError.
         """
         from krolik.actions.comparing import compare

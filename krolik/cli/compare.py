@@ -24,7 +24,7 @@ def compare(
     model: Annotated[
         list[str] | None,
         typer.Option(help="A model, or imported predictions, of the project; several times for more. "
-                          "Default: the newest model and all imported predictions."),
+                          "Default: the newest model and the imported predictions of these frames."),
     ] = None,  # fmt: skip
     split: Annotated[
         str | None, typer.Option(help="Whose test frames; none: all labelled ones. Default: the models' own, or none.")

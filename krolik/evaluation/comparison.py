@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from krolik.evaluation.intervals import interval_of_mean
-from krolik.evaluation.metrics import Criteria, KeypointMetrics, Metrics, match, measure, without_nan
+from krolik.evaluation.metrics import Criteria, KeypointMetrics, Metrics, matched, measure, without_nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +53,8 @@ def answered(
     chosen, extra = [], 0
     for labelled, poses in zip(points, found):
         there = poses[np.isfinite(poses[..., 0]).any(axis=1)]
-        predicted, places = np.full((*labelled.shape[:2], 3), np.nan), match(labelled, there)
-        predicted[places >= 0] = there[places[places >= 0]]
-        chosen.append(predicted)
-        extra += len(there) - int((places >= 0).sum())
+        chosen.append(matched(labelled, there))
+        extra += len(there) - int(np.isfinite(chosen[-1][..., 0]).any(axis=1).sum())
     animals = max((len(one) for one in points), default=0)
     errors = np.full((len(points), animals, len(keypoints)), np.nan)
     for row, labelled, predicted in zip(errors, points, chosen):

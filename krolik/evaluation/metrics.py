@@ -102,6 +102,14 @@ def match(points: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return out
 
 
+def matched(points: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """The predicted animal (K, 3) that belongs to each labelled one, NaN where there is none: (N, K, 3)."""
+    found = np.full((*points.shape[:2], 3), np.nan)
+    chosen = match(points, predicted)
+    found[chosen >= 0] = predicted[chosen[chosen >= 0]]
+    return found
+
+
 def measure(
     points: np.ndarray, states: np.ndarray, predicted: np.ndarray, names: Sequence[str], criteria: Criteria
 ) -> Metrics:

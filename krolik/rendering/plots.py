@@ -99,29 +99,16 @@ def keypoint_errors(
         return figure
 
 
-def pck_curve(errors: np.ndarray, labels: int, body_px: float) -> Figure:
-    """The share of `labels` labelled points that were found within a distance. errors: of those with a prediction."""
-    with _style():
-        figure = _figure("Points found within a distance (PCK)")
-        axes = figure.subplots()
-        last = 0.3 * body_px if np.isfinite(body_px) else float(np.nanmax(errors, initial=1.0))
-        distances = np.linspace(0, max(1.0, last), 200)
-        shares = [(errors <= d).sum() / max(1, labels) for d in distances]
-        axes.plot(distances, shares, color=ACCENT, linewidth=2)
-        axes.set_ylim(0, 1.02)
-        axes.set_xlabel("pixels" + (f" (body length {body_px:.0f} px)" if np.isfinite(body_px) else ""))
-        axes.set_ylabel(f"share of the {labels} labels")
-        return figure
-
-
 def pck_curves(names: Sequence[str], errors: Sequence[np.ndarray], labels: int, body_px: float) -> Figure:
-    """As `pck_curve`, a line for each answer to the same labels."""
+    """The share of `labels` labelled points that were found within a distance, a line for each answer to them.
+
+    errors: of those with a prediction.
+    """
     with _style():
         figure = _figure("Points found within a distance (PCK)")
         axes = figure.subplots()
-        largest = max((float(np.percentile(e, 95)) for e in errors if len(e)), default=1.0)
-        last = 0.3 * body_px if np.isfinite(body_px) else largest
-        distances = np.linspace(0, max(1.0, last), 200)
+        largest = max(float(np.nanmax(found, initial=1.0)) for found in errors)
+        distances = np.linspace(0, max(1.0, 0.3 * body_px if np.isfinite(body_px) else largest), 200)
         for number, (name, found) in enumerate(zip(names, errors)):
             shares = [(found <= d).sum() / max(1, labels) for d in distances]
             axes.plot(distances, shares, color=LINES[number % len(LINES)], linewidth=2, label=name,
@@ -129,7 +116,8 @@ def pck_curves(names: Sequence[str], errors: Sequence[np.ndarray], labels: int, 
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("pixels" + (f" (body length {body_px:.0f} px)" if np.isfinite(body_px) else ""))
         axes.set_ylabel(f"share of the {labels} labels")
-        axes.legend(frameon=False, loc="lower right")
+        if len(names) > 1:
+            axes.legend(frameon=False, loc="lower right")
         return figure
 
 

@@ -327,9 +327,9 @@ def choose_input_size(data: DataFingerprint, pipeline: Pipeline, wish: int | Non
     if pipeline == "crop":
         if wish:
             return (wish, wish), "set by you"
-        whole = data.sized and len(data.labelled) > FEW_KEYPOINTS  # its extent is the animal's
+        known = data.sized and len(data.labelled) > FEW_KEYPOINTS  # the extent is the whole animal's
         side = SMALL_CROP_PX
-        if whole and not data.varied and ENLARGED * MARGIN * data.extent_px <= side:
+        if known and not data.varied and ENLARGED * MARGIN * data.extent_px <= side:
             return (side, side), f"a crop of {side} px enlarges an animal of {data.extent_px:.0f} px already"
         side = CROP_PX
         return (side, side), f"a crop of {side} px is detailed enough and fast on two cores"

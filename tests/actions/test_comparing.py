@@ -104,7 +104,7 @@ def test_images_that_come_in_another_order_than_the_project_has(images, tmp_path
     assert found.answers[0].overall.mean_error_px == pytest.approx(4) and found.frames == 2
 
 
-def test_videos_that_the_project_does_not_have_are_left_out(images, rabbit, tmp_path, monkeypatch):
+def test_videos_that_the_project_does_not_have_are_left_out(images, tmp_path, monkeypatch):
     """A file of a whole study speaks of more videos than one project has."""
     project, points, written = images
     own = read(analysed(tmp_path / "mon.csv", far(points, 2), index=written))
@@ -114,6 +114,19 @@ def test_videos_that_the_project_does_not_have_are_left_out(images, rabbit, tmp_
     found = project.compare(tmp_path / "mon.csv")
     assert found.frames == 4 and found.answers[0].overall.mean_error_px == pytest.approx(2)
     assert "the video elsewhere.mp4 of mon.csv is not in the project" in found.notes
+
+
+def test_imported_predictions_of_other_frames_do_not_hinder(film, tmp_path):
+    """Unless they are asked for by name: a project may have predictions of videos of which nothing is labelled."""
+    project, points = film
+    names = project.skeleton.names
+    project.import_labels(analysed(tmp_path / "rabbit.csv", points[1:3], names, index=[1, 2]))
+    with pytest.raises(InvalidLabels, match="no imported predictions are of these frames"):
+        project.compare()
+    near = analysed(tmp_path / "rabbit_near.csv", far(points, 1), names)
+    assert [a.name for a in project.compare(near).answers] == ["rabbit_near.csv"]
+    with pytest.raises(InvalidLabels, match="net: 15"):
+        project.compare(near, "net")
 
 
 def test_animals_that_nobody_labelled_are_counted(film, tmp_path):

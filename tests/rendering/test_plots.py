@@ -30,10 +30,10 @@ def test_curves_with_and_without_validation():
 
 
 def test_nothing_measured():
-    check(plots.pck_curve(np.array([]), 0, NAN))
+    check(plots.pck_curves(["m"], [np.array([])], 0, NAN))
     check(plots.calibration_curve([NAN] * 10, [NAN] * 10, [0] * 10, NAN, NAN))
 
 
 def test_pck_and_calibration(rng):
-    check(plots.pck_curve(rng.exponential(3, 200), 210, 100.0))
+    check(plots.pck_curves(["m"], [rng.exponential(3, 200)], 210, 100.0))
     check(plots.calibration_curve([0.15, 0.95], [0.1, 1.0], [3, 90], 0.05, 0.02))
