@@ -178,6 +178,7 @@ def test_models_on_frames_that_they_did_not_learn(small_model, rabbit, tmp_path)
         found = project.compare(exact, out=tmp_path / "page" / "all.html")
         theirs, own = found.answers
         assert (own.kind, own.name) == ("model", project.models[-1].name) and theirs.best
+        assert any("is not known here" in note for note in found.notes)  # our test frames may have been learnt there
         evaluated = project.evaluate()
         assert found.split == evaluated.split and found.frames == evaluated.frames
         assert own.overall == evaluated.metrics.overall
