@@ -5,6 +5,7 @@ from __future__ import annotations
 SKELETON = "rabbit"
 SPLIT = "every:5"
 NETWORK = "auto"
+ENGINE = "native"  # Krolik's own networks, in its own process
 BUDGET = "5m"
 SEED = 0
 MISSING = "unknown"

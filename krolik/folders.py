@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-CACHE_VARIABLE, STATE_VARIABLE = "KROLIK_CACHE", "KROLIK_STATE"
+CACHE_VARIABLE, STATE_VARIABLE, ENGINES_VARIABLE = "KROLIK_CACHE", "KROLIK_STATE", "KROLIK_ENGINES"
 
 
 def cache_folder() -> Path:
@@ -20,3 +20,10 @@ def state_folder() -> Path:
     from platformdirs import user_state_dir
 
     return Path(os.environ.get(STATE_VARIABLE) or user_state_dir("krolik", appauthor=False))
+
+
+def engines_folder() -> Path:
+    """For the environments of other frameworks: KROLIK_ENGINES, else the user's folder for data."""
+    from platformdirs import user_data_dir
+
+    return Path(os.environ.get(ENGINES_VARIABLE) or Path(user_data_dir("krolik", appauthor=False)) / "engines")

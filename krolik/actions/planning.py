@@ -57,17 +57,44 @@ def wishes(
 
 def prepare(file: ProjectFile, settings: Settings, split_name: str | None, reporter: Reporter) -> Preparation:
     """split_name: None for the split that was made last. Raises InvalidLabels, InvalidSetting, NotFound."""
+    if settings.engine != defaults.ENGINE:
+        raise InvalidSetting("only trainings by Krolik itself are planned", "--engine",
+                             "Another framework configures its networks itself.")  # fmt: skip
+    frames = gather(file, split_name, reporter)
+    origin = find_origin(file, settings.pretrained)
+    plan, fingerprint = plan_training(frames.data, settings, origin)
+    findings = frames.findings(file)
+    return Preparation(
+        frames.split, frames.trainable, frames.validating, frames.data, plan, fingerprint, findings, origin
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The frames of a training, whoever trains. `trainable` are those that train or validate."""
+
+    split: str
+    trainable: list[Sample]
+    validating: set[FrameKey]
+    tested: list[Sample]
+    data: TrainingSet
+
+    def findings(self, file: ProjectFile) -> list[Finding]:
+        """What in the labels is better mended first."""
+        measured = measure_data(self.data.train, self.data.skeleton)
+        found = examine(measured, self.trainable, self.data.skeleton)
+        return found + near_duplicates(
+            self.trainable, self.tested, measured.extent_px, lambda key: load_pixels(file, key)
+        )
+
+
+def gather(file: ProjectFile, split_name: str | None, reporter: Reporter) -> Gathered:
+    """The frames of a split (None: the one that was made last). Raises InvalidLabels, NotFound."""
     split_name = split_name or chosen_split(file)
     parts = split_parts(file, split_name, "plan")
     keep_pixels(file, reporter)
     trainable = samples(file, parts, TRAIN)
     validating = validation_keys(trainable)
-    data = training_set(file, trainable, validating)
-    origin = find_origin(file, settings.pretrained)
-    plan, fingerprint = plan_training(data, settings, origin)
-    measured = measure_data(data.train, data.skeleton)
-    found = examine(measured, trainable, data.skeleton)
-    found += near_duplicates(
-        trainable, samples(file, parts, TEST), measured.extent_px, lambda key: load_pixels(file, key)
+    return Gathered(
+        split_name, trainable, validating, samples(file, parts, TEST), training_set(file, trainable, validating)
     )
-    return Preparation(split_name, trainable, validating, data, plan, fingerprint, found, origin)

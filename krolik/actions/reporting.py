@@ -28,6 +28,7 @@ from krolik.rendering import plots
 from krolik.rendering.training_page import Page, training_page
 from krolik.skeleton import Skeleton
 from krolik.training.machine import core_count
+from krolik.training.plan import decisions
 from krolik.training.splits import TEST, TRAIN
 from krolik.training.training_set import Sample
 from krolik.video import Frame
@@ -174,18 +175,9 @@ def _summary(record: ModelRecord, judged: _Judged | None, speed: float | None) -
         "peak_memory_bytes": document["statistics"].get("peak_memory_bytes"),
         "peak_gpu_memory_bytes": document["statistics"].get("peak_gpu_memory_bytes"),
         "frames_per_second": speed, "curve": pose["curve"], "validation_error_px": pose["validation_error_px"],
-        "plan": plan, "decisions": _decisions(plan), "findings": document.get("findings", []),
+        "plan": plan, "decisions": decisions(plan), "findings": document.get("findings", []),
         "calibration": document.get("calibration"), "tested": tested,
     }  # fmt: skip
-
-
-def _decisions(plan: dict) -> list[list[str]]:
-    from krolik.training.plan import Plan
-
-    try:
-        return [list(row) for row in Plan.from_json(plan).rows()]
-    except (KeyError, TypeError):  # of an older model, which had fewer fields
-        return [[name, str(plan.get(name, "")), reason] for name, reason in plan["reasons"].items()]
 
 
 def _numbers(values: Sequence[float]) -> list[float | None]:

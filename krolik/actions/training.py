@@ -10,12 +10,14 @@ from contextlib import suppress
 import numpy as np
 
 import krolik
-from krolik.actions import folding
+from krolik import defaults
+from krolik.actions import folding, training_elsewhere
 from krolik.actions.planning import Preparation, prepare
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import labels_hash, load_pixels, samples, training_set
 from krolik.actions.transferring import find_origin
 from krolik.engines import native
+from krolik.engines.frameworks import framework
 from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound, StorageError
 from krolik.evaluation.calibration import Calibration
 from krolik.inference.model import Light, ModelDescription, pack
@@ -43,6 +45,8 @@ def train(
     started = time.monotonic()
     if name is not None and name in {m.name for m in models.every(file)}:
         raise InvalidSetting(f"a model is named {name!r} already", "--name", "Choose another name.")
+    if settings.engine != defaults.ENGINE:
+        return training_elsewhere.train(file, settings, split_name, name, folds, reporter)
     ready = prepare(file, settings, split_name, reporter)
     ready = folding.shared_budget(ready, folds)
     for finding in ready.findings:
@@ -64,6 +68,10 @@ def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> 
     if run is None:
         raise NotFound("there is no interrupted training", file.path)
     document = run.document
+    engine = document["plan"].get("engine", defaults.ENGINE)
+    if engine != defaults.ENGINE:
+        raise Conflict(f"a training with {framework(engine).title} cannot be gone on with", file.path,
+                       "Start a new one.")  # fmt: skip
     try:
         plan = Plan.from_json(document["plan"])
         folds, origin = document["folds"], find_origin(file, document["origin"])

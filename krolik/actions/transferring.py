@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from krolik.errors import InvalidSetting
 from krolik.project import ProjectFile, models
 from krolik.project.models import ModelRecord
 from krolik.skeleton import Skeleton
@@ -28,5 +29,8 @@ def find_origin(file: ProjectFile, wish: str | None) -> Origin | None:
 
 
 def _origin(file: ProjectFile, record: ModelRecord) -> Origin:
+    if record.document["origin"].get("trained_by"):
+        raise InvalidSetting(f"{record.name} was trained by another framework", "--pretrained",
+                             "Go on from one of Krolik's own models.")  # fmt: skip
     skeleton = Skeleton.from_json(record.document["skeleton"])
     return Origin(record.name, skeleton, record.document["plan"], models.weights(file, record))

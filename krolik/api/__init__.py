@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from krolik.actions.importing import ImportReport
     from krolik.actions.reporter import Reporter
     from krolik.actions.running import RunReport
+    from krolik.engines.environments import Environment
     from krolik.inference.smoothing import Smoothing
     from krolik.rendering.overlay import Style
 
-__all__ = ["PathLike", "Project", "convert", "demo", "doctor", "inspect", "new", "open", "parse_skeleton", "run", "ui"]
+__all__ = [
+    "PathLike", "Project", "convert", "demo", "doctor", "engines", "inspect", "install_engine", "new", "open",
+    "parse_skeleton", "remove_engine", "run", "ui", "use_engine",
+]  # fmt: skip
 
 
 def new(
@@ -148,3 +152,44 @@ def ui(
     from krolik.server.serve import serve
 
     serve(None if path is None else Path(path), port, browser, [Path(r) for r in roots])
+
+
+def engines() -> dict[str, Environment | None]:
+    """The other frameworks whose networks `Project.train(engine=...)` trains; None for one that is not installed."""
+    from krolik.engines import environments
+
+    return environments.every()
+
+
+def install_engine(name: str, python: PathLike | None = None, reporter: Reporter | None = None) -> Environment:
+    """Makes an environment of its own for a framework and installs it there; gigabytes are downloaded.
+
+    python: the interpreter to make it with; default: Krolik's. Raises InvalidSetting with what pip said, StorageError.
+    """
+    from krolik.engines import environments
+    from krolik.engines.frameworks import framework
+
+    chosen, told = framework(name), reporter or silent()
+    return environments.install(
+        chosen, None if python is None else Path(python),
+        lambda line: told.progress(f"install {chosen.title}", 0.0, line),
+    )  # fmt: skip
+
+
+def use_engine(name: str, python: PathLike) -> Environment:
+    """Takes an environment in which a framework is installed already, by its interpreter.
+
+    Raises NotFound, InvalidSetting if something is missing there, StorageError.
+    """
+    from krolik.engines import environments
+    from krolik.engines.frameworks import framework
+
+    return environments.use(framework(name), Path(python))
+
+
+def remove_engine(name: str) -> None:
+    """Forgets a framework's environment and deletes it if Krolik made it. Raises InvalidSetting, StorageError."""
+    from krolik.engines import environments
+    from krolik.engines.frameworks import framework
+
+    environments.remove(framework(name))

@@ -15,6 +15,7 @@ from krolik.cli import (
     convert,
     demo,
     doctor,
+    engines,
     evaluate,
     export,
     import_labels,
@@ -79,6 +80,7 @@ COMMANDS = {
     "backup": backup.backup,
     "demo": demo.demo,
     "doctor": doctor.doctor,
+    "engines": engines.engines,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

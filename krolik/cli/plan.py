@@ -11,6 +11,7 @@ import typer
 from krolik import api, defaults
 from krolik.cli.screen import JSON, PROJECT, Bar, say, show_json, show_table
 from krolik.errors import InvalidSetting
+from krolik.engines.frameworks import FRAMEWORKS
 from krolik.networks import NETWORKS
 
 # the options that plan and train share
@@ -29,6 +30,10 @@ Pipeline = Annotated[str | None, typer.Option(help="whole (frame) or crop (locat
 Scale = Annotated[float | None, typer.Option(help="Network pixels per frame pixel in a crop.")]
 InputPx = Annotated[int | None, typer.Option("--input", help="The network's input side, in pixels.")]
 Batch = Annotated[int | None, typer.Option(help="Samples per step.")]
+Engine = Annotated[
+    str,
+    typer.Option(help=f"{defaults.ENGINE}, or the framework that trains one of its own networks: {', '.join(FRAMEWORKS)}."),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of the plan: learning_rate=1e-3. Repeatable."),
@@ -67,9 +72,9 @@ def plan(
 
 def show_plan(document: dict) -> None:
     """A row per decision: its value and its reason."""
-    from krolik.training.plan import Plan
+    from krolik.training.plan import decisions
 
-    show_table(["decision", "value", "reason"], [list(row) for row in Plan.from_json(document).rows()])
+    show_table(["decision", "value", "reason"], decisions(document))
 
 
 def parsed_settings(texts: Sequence[str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ def train(
     input_px: options.InputPx = None,
     batch: options.Batch = None,
     overrides: options.Overrides = None,
+    engine: options.Engine = defaults.ENGINE,
     folds: Annotated[int, typer.Option(help="Test every frame once by cross-validation, in so many folds.")] = 0,
     report: Annotated[Path | None, typer.Option(help="Write the page of statistics there (see krolik report).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training interrupted last.")] = False,
@@ -37,7 +38,7 @@ def train(
         model = opened.train(
             split, network, budget, seed, folds=folds, resume=resume, reporter=bar, name=name, pretrained=pretrained,
             width=width, pipeline=pipeline, scale=scale, input_px=input_px, batch_size=batch,
-            overrides=parsed_settings(overrides or []),
+            overrides=parsed_settings(overrides or []), engine=engine,
         )  # fmt: skip
         try:
             evaluation = opened.evaluate(model.name, reporter=bar)

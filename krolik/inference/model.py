@@ -26,6 +26,7 @@ from krolik.evaluation.calibration import Calibration
 from krolik.light import lit
 from krolik.scales import Scales
 from krolik.skeleton import Skeleton
+from krolik.views import View
 
 FORMAT, VERSION = "krolik-model", 1
 DESCRIPTION_KEY, LOCATOR_KEY = "krolik", "krolik.locator"
@@ -42,6 +43,9 @@ class ModelDescription:
     frame_sizes: those of the frames that it learnt from; none where they are not known. spans: the steps in which
     animals of unlike sizes are looked at (see `scales.py`); then scale is a typical one's. light: how light the frames
     are (`light.levels`); nothing where it is not known.
+
+    Networks of other frameworks see whole frames in another way, if `multiple` is not 0: `scale` times as large as they
+    are, or as they are when they fit into `matched`, filled up on the right and below to a multiple of so many pixels.
     """
 
     name: str
@@ -57,10 +61,22 @@ class ModelDescription:
     frame_sizes: tuple[Size, ...] = ()
     spans: tuple[float, ...] = ()
     light: Light = ()
+    multiple: int = 0
+    matched: Size | None = None
 
     @property
     def scales(self) -> Scales:
         return Scales(self.input_size[0], self.scale, self.spans)
+
+    def whole(self, frame_size: Size) -> View:
+        """How a whole frame of this size is seen."""
+        if not self.multiple:
+            return View.fit(frame_size, self.input_size)
+        shown = self.matched or frame_size
+        scale = self.scale * min(most / side for most, side in zip(shown, frame_size))
+        width, height = (-(-int(side * self.scale) // self.multiple) * self.multiple for side in shown)
+        corner = (scale - 1) / 2  # where the middle of the first pixel comes to lie
+        return View(np.array([[scale, 0, corner], [0, scale, corner]], float), (width, height))
 
     def to_json(self) -> dict:
         return {
@@ -68,7 +84,8 @@ class ModelDescription:
             "pipeline": self.pipeline, "input_size": self.input_size, "scale": self.scale,
             "locator_size": self.locator_size, "animals": self.animals, "plan": self.plan, "origin": self.origin,
             "calibration": self.calibration.to_json() if self.calibration else None,
-            "frame_sizes": self.frame_sizes, "spans": self.spans, "light": self.light,
+            "frame_sizes": self.frame_sizes, "spans": self.spans, "light": self.light, "multiple": self.multiple,
+            "matched": self.matched,
         }  # fmt: skip
 
     @classmethod
@@ -82,7 +99,8 @@ class ModelDescription:
             Calibration(**value["calibration"]) if value.get("calibration") else None,
             tuple((int(width), int(height)) for width, height in value.get("frame_sizes", ())),
             tuple(map(float, value.get("spans", ()))),
-            tuple(tuple(map(float, channel)) for channel in value.get("light", ())),
+            tuple(tuple(map(float, channel)) for channel in value.get("light", ())), int(value.get("multiple", 0)),
+            tuple(value["matched"]) if value.get("matched") else None,
         )  # fmt: skip
 
 

@@ -85,13 +85,13 @@ class Poser:
 
     def whole(self, frame: Frame) -> np.ndarray:
         """(K, 3): the pose in the whole frame."""
-        view = View.fit(frame.size, self._about.input_size)
+        view = self._about.whole(frame.size)
         return in_frame(self.model.pose(frame.warp(view)[None])[0], view)
 
     def window(self, frame: Frame, pose: np.ndarray) -> View | None:
         """What the network would look at to see this pose (K, 3) again; None where nothing of it is known."""
         if self._about.pipeline == "whole":
-            return View.fit(frame.size, self._about.input_size)
+            return self._about.whole(frame.size)
         centre = centre_of(pose)
         if centre is None:
             return None

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from numbers import Integral, Real
 from typing import Literal, cast
 
+from krolik import defaults
 from krolik.errors import InvalidSetting
 from krolik.networks import entry
 from krolik.scales import ASSUMED, FEW_KEYPOINTS, MARGIN, Scales, ladder
@@ -70,12 +71,13 @@ class Settings:
     budget: Budget = field(default_factory=lambda: Budget(seconds=300))
     seed: int = 0
     overrides: Mapping[str, str] = field(default_factory=dict)
+    engine: str = defaults.ENGINE  # or the framework that is to train a network of its own
 
     def __post_init__(self):
         """Raises InvalidSetting for a wish that makes no sense."""
         if self.network in ("auto", None):
             object.__setattr__(self, "network", None)
-        else:
+        elif self.engine == defaults.ENGINE:
             entry(self.network)
         checks = (
             ("--pipeline", self.pipeline, self.pipeline in (None, "whole", "crop"), "Say whole or crop."),
@@ -165,7 +167,17 @@ class Plan:
         return cls(**value)
 
 
+def decisions(document: dict) -> list[list[str]]:
+    """The rows of a plan that was kept with a model: also of an older one, or of another framework's."""
+    try:
+        return [list(row) for row in Plan.from_json(document).rows()]
+    except (KeyError, TypeError):
+        return [[name, _text(document.get(name, "")), reason] for name, reason in document["reasons"].items()]
+
+
 def _text(value: object) -> str:
+    if isinstance(value, dict):  # a budget as it is kept
+        return str(Budget(**value))
     if isinstance(value, (tuple, list)):
         return " ".join(_text(v) for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from krolik.training.fingerprint import measure_data
 from krolik.training.machine import MachineFingerprint, core_count, measure_machine
 from krolik.training.origin import Origin
 from krolik.training.plan import LOCATOR, LOCATOR_SHARE, Plan, Settings, decide, worth_a_body
-from krolik.training.training_set import TrainingSet
+from krolik.training.training_set import Sample, TrainingSet
 
 PRETRAINED_CHOICE = "mobilenetv2"  # whose checkpoint is looked for when the planner chooses the network
 
@@ -25,12 +26,7 @@ def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None =
 
     With an `origin`, the network and its width are those of that model.
     """
-    samples = [s for s in data.train if (s.states >= State.OCCLUDED).any()]
-    if not samples:
-        raise InvalidLabels(
-            "no labelled point to train on", fix="Label some frames, or choose another split.", code="nothing-to-train"
-        )
-    fingerprint, machine = measure_data(samples, data.skeleton), measure_machine()
+    fingerprint, machine = measure_data(located(data.train), data.skeleton), measure_machine()
     if origin is not None:
         plan = decide(fingerprint, machine, _as_origin(settings, origin), origin.name)
         plan = replace(plan, reasons={**plan.reasons, "pretrained": f"goes on from the model {origin.name}"})
@@ -46,6 +42,16 @@ def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None =
     plan = decide(fingerprint, machine, settings, str(checkpoint) if checkpoint else "none")
     plan = _measured(plan, machine, data, settings)
     return plan, {"data": fingerprint.to_json(), "machine": machine.to_json()}
+
+
+def located(samples: Sequence[Sample]) -> list[Sample]:
+    """Those with a labelled point. Raises InvalidLabels if there are none."""
+    found = [s for s in samples if (s.states >= State.OCCLUDED).any()]
+    if not found:
+        raise InvalidLabels(
+            "no labelled point to train on", fix="Label some frames, or choose another split.", code="nothing-to-train"
+        )
+    return found
 
 
 def _measured(plan: Plan, machine: MachineFingerprint, data: TrainingSet, settings: Settings) -> Plan:

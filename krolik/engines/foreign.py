@@ -1,0 +1,217 @@
+"""An engine that is another framework: a training set in, a model that Krolik runs itself out.
+
+The framework trains in its environment, with its own configuration, and exports its network as ONNX. So what it has
+learnt is predicted, drawn and measured as any other model, without the framework, and Krolik's own arithmetic is held
+against what the framework finds in some of the frames.
+
+Legend: N animals, K keypoints.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from krolik.engines import environments
+from krolik.engines.frameworks import Framework
+from krolik.engines.worker import Listener, work
+from krolik.errors import InvalidFile, InvalidLabels, InvalidSetting
+from krolik.evaluation.calibration import Calibration, fit
+from krolik.inference.model import ModelDescription, PoseModel, pack
+from krolik.inference.pipeline import predict_frame
+from krolik.poses import State
+from krolik.training.budget import Budget
+from krolik.training.machine import MachineFingerprint
+from krolik.training.plan import Settings
+from krolik.training.planning import located
+from krolik.training.training_set import Sample, TrainingSet
+from krolik.video import Frame
+
+# the half of the points, at least, that Krolik and the framework find so near to each other; not all: where little is
+# learnt yet, a rounding decides which of two places is the highest
+AS_EXACT_PX = 0.5
+UNKNOWN_HERE = ("width", "pipeline", "scale", "input_px", "batch_size")
+
+
+@dataclass(frozen=True)
+class ForeignPlan:
+    """How another framework is told to train. Everything else is as it configures itself."""
+
+    engine: str
+    network: str
+    pretrained: str  # "its own" or "none"
+    input_size: tuple[int, int]  # of most frames, (width, height)
+    scale: float  # of frames
+    batch_size: int | None  # None: its own
+    within_px: float
+    device: str
+    threads: int
+    budget: Budget
+    seed: int
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    pipeline: str = "whole"
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class ForeignModel:
+    """onnx: Krolik's model file. statistics: as those of a native training. version: the framework's."""
+
+    onnx: bytes
+    plan: ForeignPlan
+    calibration: Calibration | None
+    statistics: dict
+    version: str
+
+
+def plan(
+    framework: Framework, data: TrainingSet, settings: Settings, machine: MachineFingerprint, within_px: float
+) -> ForeignPlan:
+    """Raises InvalidSetting for what the framework cannot be told, InvalidLabels for what it cannot learn here."""
+    for name in UNKNOWN_HERE:
+        if getattr(settings, name) is not None and name not in framework.settings:
+            raise InvalidSetting(f"{framework.title} cannot be told that", f"--{name.removesuffix('_px')}", "Leave it out.")
+    if settings.overrides:
+        raise InvalidSetting(f"{framework.title} cannot be told that", "--set", "Leave it out.")
+    if settings.pretrained not in (None, "auto", "none"):
+        raise InvalidSetting(f"{framework.title} begins from its own weights or from none", "--pretrained",
+                             "Say auto or none.")  # fmt: skip
+    network = framework.network(settings.network)
+    if any(len(s.points) > 1 for s in (*data.train, *data.validation)):
+        raise InvalidLabels(f"{framework.title} can be trained on a single animal a frame here, and there are more",
+                            framework.name, "Leave --engine out.")  # fmt: skip
+    size = Counter(s.frame_size for s in data.train).most_common(1)[0][0]
+    begun = framework.pretrained and settings.pretrained != "none"
+    reasons = {
+        "engine": "set by you; what is not said here is as it configures itself",
+        "network": "its default" if settings.network is None else "set by you",
+        "pretrained": "as its users have it" if begun else "set by you" if framework.pretrained else "it has none",
+        "device": machine.device_name or machine.device,
+        "budget": "of its training at most; its own schedule may end earlier",
+        "within_px": "confidence is the probability of lying this near",
+    }
+    return ForeignPlan(
+        framework.name, network, "its own" if begun else "none", size, settings.scale or 1.0, settings.batch_size,
+        within_px, machine.device, machine.cores, settings.budget, settings.seed, reasons,
+    )  # fmt: skip
+
+
+def train(
+    framework: Framework, data: TrainingSet, wanted: ForeignPlan, name: str, origin: dict, listener: Listener
+) -> ForeignModel:
+    """Trains in the framework's environment. Raises NotFound, InvalidSetting, InvalidLabels, Cancelled."""
+    environment = environments.expected(framework)
+    with tempfile.TemporaryDirectory(prefix="krolik-") as place:
+        folder = Path(place)
+        shown = _write(data, wanted.input_size, folder)
+        told = work(framework, environment, _task(wanted), folder, listener)
+        candidates = [((folder / c["file"]).read_bytes(), c) for c in told["candidates"]]
+    plan = replace(wanted, batch_size=told["batch"], reasons={**wanted.reasons, "batch_size": _set(wanted.batch_size)})
+    seen = candidates[0][1]
+    about = ModelDescription(
+        name, data.skeleton, "whole", plan.input_size, plan.scale, (0, 0), 1, plan.to_json(),
+        {**origin, "trained_by": f"{framework.title} {told['version']}"},
+        frame_sizes=tuple(dict.fromkeys(s.frame_size for s in data.train)), multiple=seen["multiple"],
+        matched=tuple(seen["matched"]) if seen["matched"] else None,
+    )  # fmt: skip
+    packed = [pack(about, onnx, None) for onnx, _ in candidates]
+    _check(framework, PoseModel(packed[0], plan.threads, name), data, shown, told["checked"])
+    judged = [_judged(PoseModel(onnx, plan.threads, name), data) for onnx in packed]
+    best = min(range(len(judged)), key=lambda i: judged[i].error_px if judged[i].scores.size else 0)
+    errors, scores, states = judged[best].errors, judged[best].scores, judged[best].known
+    right = np.nan_to_num(errors, nan=np.inf) <= plan.within_px
+    calibration = fit(scores[states], right[states], plan.within_px) if scores.size else None
+    error = judged[best].error_px if scores.size else None
+    finished = pack(replace(about, calibration=calibration), candidates[best][0], None)
+    return ForeignModel(finished, plan, calibration, _statistics(told, error), told["version"])
+
+
+def _set(wish: object) -> str:
+    return "its default" if wish is None else "set by you"
+
+
+def _task(wanted: ForeignPlan) -> dict:
+    return {
+        "network": wanted.network, "seconds": wanted.budget.seconds, "steps": wanted.budget.steps, "seed": wanted.seed,
+        "batch": wanted.batch_size, "pretrained": wanted.pretrained != "none", "device": wanted.device,
+        "threads": wanted.threads, "size": wanted.input_size, "scale": wanted.scale,
+    }  # fmt: skip
+
+
+def _write(data: TrainingSet, size: tuple[int, int], folder: Path) -> list[Sample]:
+    """Pictures and labels for the worker; the training frames in the order in which it has them."""
+    train, validation = located(data.train), [s for s in data.validation if (s.states >= State.OCCLUDED).any()]
+    (folder / "frames").mkdir()
+    rows = []
+    for number, sample in enumerate([*train, *validation]):
+        image = f"frames/{number:06d}.png"
+        done, coded = cv2.imencode(".png", cv2.cvtColor(data.load(sample.key), cv2.COLOR_RGB2BGR))
+        assert done  # PNG holds every uint8 picture
+        (folder / image).write_bytes(coded.tobytes())
+        animals = [
+            [[float(x), float(y)] if state >= State.OCCLUDED else None for (x, y), state in zip(points, states)]
+            for points, states in zip(sample.points, sample.states)
+        ]
+        rows.append({"image": image, "animals": animals})
+    bones = data.skeleton
+    names = {k.id: k.name for k in bones.keypoints}
+    (folder / "dataset.json").write_text(json.dumps({
+        "keypoints": bones.names, "edges": [[names[a], names[b]] for a, b in bones.edges],
+        "pairs": [[names[a], names[b]] for a, b in bones.pairs], "size": size, "train": rows[: len(train)],
+        "validation": rows[len(train) :],
+    }, ensure_ascii=False), "utf-8")  # fmt: skip
+    return train
+
+
+def _check(
+    framework: Framework, model: PoseModel, data: TrainingSet, shown: Sequence[Sample], checked: Sequence[dict]
+) -> None:
+    """Raises InvalidFile unless the model finds what the framework itself finds in these frames."""
+    apart = []
+    for one in checked:
+        theirs = np.array(one["pose"], float)
+        ours = predict_frame(model, Frame(data.load(shown[one["number"]].key)))[0]
+        apart += np.linalg.norm(ours[:, :2] - theirs[:, :2], axis=1).tolist()
+    if not apart or not np.median(apart) <= AS_EXACT_PX:
+        off = f"by {np.median(apart):.1f} px" if apart else "which found nothing"
+        raise InvalidFile(f"its exported network finds other places than {framework.title} itself, {off}",
+                          framework.name, "Please report it.")  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """On the validation frames, (F, K): distances in pixels, raw scores, and which points are not unknown."""
+
+    errors: np.ndarray
+    scores: np.ndarray
+    known: np.ndarray
+
+    @property
+    def error_px(self) -> float:
+        return float(np.nanmean(self.errors)) if np.isfinite(self.errors).any() else float("inf")
+
+
+def _judged(model: PoseModel, data: TrainingSet) -> _Judged:
+    errors, scores, known = [], [], []
+    for sample in (s for s in data.validation if len(s.points)):
+        pose = predict_frame(model, Frame(data.load(sample.key)))[0]
+        errors.append(np.linalg.norm(pose[:, :2] - sample.points[0], axis=1))
+        scores.append(pose[:, 2])
+        known.append(sample.states[0] != State.UNKNOWN)
+    return _Judged(np.array(errors), np.array(scores), np.array(known, bool))
+
+
+def _statistics(told: dict, error: float | None) -> dict:
+    """As those of a native training."""
+    curve = [{"step": p["steps"], "seconds": p["seconds"], "loss": p["loss"], "error_px": None} for p in told["curve"]]
+    stage = {"steps": told["steps"], "seconds": told["seconds"], "validation_error_px": error, "parts": 1, "curve": curve}
+    return {"seconds": told["seconds"], "peak_memory_bytes": None, "peak_gpu_memory_bytes": None, "stages": {"pose": stage}}

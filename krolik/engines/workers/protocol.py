@@ -1,0 +1,113 @@
+"""What the workers have in common: how they are told what to do, tell how it goes, and end.
+
+A worker is a script that runs in the environment of another framework; nothing of Krolik can be imported there. Its one
+argument is a JSON file, the task. Each line that it prints is a JSON object: {"progress": ...}, {"note": ...},
+{"error": ...} or, as the last one, {"result": ...}. What the framework itself prints goes to the standard error, a log.
+It ends its training when there is a file named "stop" in the task's folder, and ends itself when its standard input is
+closed: Krolik is gone then.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+STOP = "stop"
+PROGRESS_SECONDS, CURVE_POINTS = 0.5, 200
+
+
+class Finished(BaseException):
+    """The training has come to its end. No Exception: a framework might catch that."""
+
+
+class Refused(Exception):
+    """What cannot be done, in a sentence; `fix` is what to do instead."""
+
+    def __init__(self, what: str, fix: str = ""):
+        super().__init__(what)
+        self.what, self.fix = what, fix
+
+
+class Talk:
+    """The way back to Krolik."""
+
+    def __init__(self):
+        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)  # frameworks print
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def say(self, **message):
+        self._out.write(json.dumps(message) + "\n")
+        self._out.flush()
+
+    def _watch(self):
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+
+class Pace:
+    """Counts steps, tells how far the training is, and says when it is to end."""
+
+    def __init__(self, talk, task, schedule):
+        """schedule: the steps after which the framework ends by itself."""
+        self._talk, self._stop = talk, Path(task["folder"]) / STOP
+        self._seconds, self._most = task["seconds"], task["steps"]
+        self._schedule, self._started, self._told = schedule, time.monotonic(), 0.0
+        self._losses, self._every = [], 1
+        self.steps, self.curve = 0, []
+
+    @property
+    def seconds(self):
+        return time.monotonic() - self._started
+
+    def step(self, loss):
+        """After each step. Raises Finished when it was the last one."""
+        self.steps += 1
+        self._losses.append(float(loss))
+        if len(self._losses) == self._every:
+            self._note()
+        if time.monotonic() - self._told > PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            self._talk.say(progress=self.fraction, steps=self.steps, loss=float(loss), seconds_left=self._left())
+        if self.fraction >= 1 or self._stop.exists():
+            raise Finished
+
+    @property
+    def fraction(self):
+        parts = [self.steps / self._schedule]
+        if self._seconds is not None:
+            parts.append(self.seconds / self._seconds)
+        if self._most is not None:
+            parts.append(self.steps / self._most)
+        return min(1.0, max(parts))
+
+    def _left(self):
+        done = self.fraction
+        return self.seconds * (1 - done) / done if done > 0 else None
+
+    def _note(self):
+        """One point of the curve; where there are many, every second one is kept and each stands for twice as many."""
+        mean = sum(self._losses) / len(self._losses)
+        self.curve.append({"steps": self.steps, "seconds": self.seconds, "loss": mean})
+        self._losses = []
+        if len(self.curve) >= CURVE_POINTS:
+            self.curve, self._every = self.curve[1::2], 2 * self._every
+
+
+def run(work):
+    """Calls work(task, talk) and tells its result, or why there is none."""
+    talk = Talk()
+    task = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    try:
+        talk.say(result=work(task, talk))
+    except Refused as error:
+        talk.say(error=error.what, fix=error.fix)
+        raise SystemExit(2) from error
+
+
+def padded(size, multiple):
+    """(width, height), each rounded up to a multiple."""
+    return [-(-side // multiple) * multiple for side in size]

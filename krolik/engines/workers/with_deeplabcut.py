@@ -1,0 +1,177 @@
+"""Trains a network of DeepLabCut 3 (PyTorch) and exports it as ONNX. Runs in DeepLabCut's own environment.
+
+Its training is its own: its project, its configuration of the network, its augmentation and schedule. Added are an end
+after a time, and weights that are not downloaded where none are wanted, for which it has no option. The frames that it
+calls its test set are those that validate; test frames of the project are not there at all.
+"""
+
+import math
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import protocol  # noqa: E402
+
+SCORER, FOLDER = "krolik", "frames"
+CHECKED = 4  # frames whose poses tell whether the exported network is the one that was trained
+SELDOM = 10**6
+OPSET = 17
+
+
+def work(task, talk):
+    import json
+
+    import deeplabcut
+    from deeplabcut.pose_estimation_pytorch.runners.train import PoseTrainingRunner
+
+    folder = Path(task["folder"])
+    data = json.loads((folder / "dataset.json").read_text("utf-8"))
+    project = folder / "project"
+    config, trained, tested = write_project(project, folder / FOLDER, data)
+    deeplabcut.create_training_dataset(
+        str(config), net_type=task["network"], trainIndices=[trained], testIndices=[tested or trained[:1]],
+        userfeedback=False,
+    )  # fmt: skip
+    if not task["pretrained"]:
+        begin_from_random_weights()
+    batch = task["batch"] or 8
+    epochs = 200
+    pace = protocol.Pace(talk, task, epochs * math.ceil(len(trained) / batch))
+    step, runners = PoseTrainingRunner.step, []
+
+    def watched(self, batch, mode="train"):
+        losses = step(self, batch, mode)
+        if mode == "train":
+            runners[:] = [self]
+            pace.step(losses["total_loss"])
+        return losses
+
+    PoseTrainingRunner.step = watched
+    updates = {"train_settings.seed": task["seed"]}
+    if not tested:
+        updates["runner.eval_interval"] = SELDOM
+    try:
+        deeplabcut.train_network(
+            str(config), epochs=epochs, batch_size=batch, device=task["device"], pytorch_cfg_updates=updates
+        )
+    except protocol.Finished:
+        pass
+    except Exception as error:
+        if task["pretrained"] and not pace.steps and ("Hub" in repr(error) or "huggingface" in repr(error).lower()):
+            raise protocol.Refused(
+                "DeepLabCut could not download its pretrained weights",
+                "Connect to the internet, or begin from random weights: --pretrained none.",
+            ) from error
+        raise
+    if not runners:
+        raise protocol.Refused("DeepLabCut made no step")
+    PoseTrainingRunner.step = step
+    written = next(project.glob("dlc-models-pytorch/**/train/pytorch_config.yaml"))
+    return {
+        "steps": pace.steps, "seconds": pace.seconds, "curve": pace.curve, "version": deeplabcut.__version__,
+        "candidates": export(written, runners[0].model, folder, task), "batch": batch,
+        "checked": check(written, runners[0].model, folder, data, project),
+    }  # fmt: skip
+
+
+def write_project(project, frames, data):
+    """The labels as its project: its path, and the numbers of the frames that train and validate."""
+    import numpy as np
+    import pandas as pd
+    import yaml
+
+    labelled = project / "labeled-data"
+    labelled.mkdir(parents=True)
+    frames.rename(labelled / FOLDER)
+    names, every = data["keypoints"], [*data["train"], *data["validation"]]
+    columns = pd.MultiIndex.from_product([[SCORER], names, ["x", "y"]], names=["scorer", "bodyparts", "coords"])
+    rows = pd.MultiIndex.from_tuples([("labeled-data", FOLDER, Path(f["image"]).name) for f in every])
+    points = np.array([[xy or (None, None) for xy in f["animals"][0]] for f in every], float).reshape(len(every), -1)
+    pd.DataFrame(points, rows, columns).to_hdf(labelled / FOLDER / f"CollectedData_{SCORER}.h5", key="df_with_missing")
+    width, height = data["size"]
+    config = project / "config.yaml"
+    config.write_text(yaml.safe_dump({
+        "Task": "krolik", "scorer": SCORER, "date": "Jan1", "multianimalproject": False, "identity": False,
+        "project_path": str(project), "engine": "pytorch", "bodyparts": names, "skeleton": data["edges"],
+        "video_sets": {str(project / "videos" / f"{FOLDER}.mp4"): {"crop": f"0, {width}, 0, {height}"}},
+        "TrainingFraction": [round(len(data["train"]) / len(every), 2)], "iteration": 0, "snapshotindex": -1,
+        "default_net_type": "resnet_50", "default_augmenter": "albumentations", "batch_size": 8, "pcutoff": 0.6,
+    }, allow_unicode=True), "utf-8")  # fmt: skip
+    return config, list(range(len(data["train"]))), list(range(len(data["train"]), len(every)))
+
+
+def begin_from_random_weights():
+    from deeplabcut.pose_estimation_pytorch.apis import training
+    from deeplabcut.pose_estimation_pytorch.models import PoseModel
+
+    build = PoseModel.build
+    random = staticmethod(lambda cfg, weight_init=None, pretrained_backbone=False: build(cfg, weight_init, False))
+    PoseModel.build = random
+    training.PoseModel.build = random
+
+
+def export(config, model, folder, task):
+    """The last weights and those that it calls best, each as an ONNX file with how frames are to be given to it."""
+    import torch
+    from deeplabcut.pose_estimation_pytorch.config import PoseConfig
+
+    about = PoseConfig.from_any(config)
+    padding = about["data"]["inference"].get("auto_padding") or {}
+    multiple = int(padding.get("pad_width_divisor") or 1)
+    model = getattr(model, "module", model).to("cpu").eval()
+    weights = {"last": {k: v.clone() for k, v in model.state_dict().items()}}
+    best = sorted(config.parent.glob("snapshot-best-*.pt"))
+    if best:
+        weights["best"] = torch.load(best[-1], map_location="cpu", weights_only=True)["model"]
+    found = []
+    for name, values in weights.items():
+        model.load_state_dict(values)
+        file = folder / f"{name}.onnx"
+        to_onnx(model, protocol.padded(task["size"], multiple), file)
+        found.append({"file": file.name, "name": name, "scale": 1.0, "multiple": multiple, "matched": None})
+    model.load_state_dict(weights["last"])
+    return found
+
+
+def to_onnx(model, size, file):
+    import torch
+
+    class Posing(torch.nn.Module):
+        """(B, H, W, 3) uint8 RGB → (B, 1, K, 3): its own arithmetic, from normalization to the peak's offset."""
+
+        def __init__(self):
+            super().__init__()
+            self.model = model
+            self.register_buffer("mean", 255 * torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+            self.register_buffer("std", 255 * torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+
+        def forward(self, images):
+            seen = (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
+            return self.model.get_predictions(self.model(seen))["bodypart"]["poses"]
+
+    example = torch.zeros(1, size[1], size[0], 3, dtype=torch.uint8)
+    axes = {"images": {1: "height", 2: "width"}}
+    torch.onnx.export(
+        Posing().eval(), (example,), str(file), input_names=["images"], output_names=["poses"], dynamic_axes=axes,
+        opset_version=OPSET, dynamo=False,
+    )  # fmt: skip
+
+
+def check(config, model, folder, data, project):
+    """What its own inference finds with the last weights in a few of the frames that it was trained on."""
+    import numpy as np
+    import torch
+    from deeplabcut.pose_estimation_pytorch.apis.utils import get_pose_inference_runner
+
+    snapshot = folder / "last.pt"
+    torch.save({"model": getattr(model, "module", model).state_dict(), "metadata": {"epoch": 1}}, snapshot)
+    runner = get_pose_inference_runner(str(config), str(snapshot), device="cpu", max_individuals=1)
+    chosen = data["train"][:CHECKED]
+    images = [str(project / "labeled-data" / FOLDER / Path(f["image"]).name) for f in chosen]
+    found = [np.asarray(p["bodyparts"])[0].tolist() for p in runner.inference(images)]
+    return [{"number": n, "pose": pose} for n, pose in enumerate(found)]
+
+
+if __name__ == "__main__":
+    protocol.run(work)
