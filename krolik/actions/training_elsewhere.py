@@ -33,7 +33,7 @@ def train(
     frames = gather(file, split_name, reporter)
     measured, machine = measure_data(located(frames.data.train), frames.data.skeleton), measure_machine()
     plan = foreign.plan(chosen, frames.data, settings, machine, choose_within(measured, 1.0)[0])
-    name = wish or _free_name(file, f"{chosen.name}-{plan.network}")
+    name = wish or free_name(file, f"{chosen.name}-{plan.network}")
     findings = frames.findings(file)
     for finding in findings:
         reporter.note(f"{finding.what}. {finding.fix}")
@@ -47,7 +47,7 @@ def train(
     run = runs.start(file, "train", document)
     reporter.began(run)
     try:
-        trained = foreign.train(chosen, frames.data, plan, name, _origin(file, frames), _Telling(chosen, reporter))
+        trained = foreign.train(chosen, frames.data, plan, name, _origin(file, frames), Telling(chosen, reporter))
     except (KeyboardInterrupt, Cancelled):
         runs.finish(file, run, "cancelled")
         raise
@@ -61,7 +61,7 @@ def train(
     return record
 
 
-def _free_name(file: ProjectFile, base: str) -> str:
+def free_name(file: ProjectFile, base: str) -> str:
     taken = {m.name for m in models.every(file)}
     return next(n for i in range(1, 10**6) if (n := f"{base}-{i}") not in taken)
 
@@ -87,7 +87,7 @@ def _document(
 
 
 @dataclass
-class _Telling:
+class Telling:
     """Passes on how a worker's training goes."""
 
     framework: Framework

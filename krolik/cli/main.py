@@ -10,6 +10,7 @@ import typer
 import krolik
 from krolik.cli import (
     add,
+    adopt,
     backup,
     compare,
     convert,
@@ -64,6 +65,7 @@ COMMANDS = {
     "split": split.split,
     "plan": plan.plan,
     "train": train.train,
+    "adopt": adopt.adopt,
     "evaluate": evaluate.evaluate,
     "compare": compare.compare,
     "report": report.report,

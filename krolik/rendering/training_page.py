@@ -54,7 +54,7 @@ def _cards(summary: Mapping) -> str:
     cards = [
         (number(overall and overall["mean_error_px"], "{:.2f} px"), _mean_of(overall)),
         (number(summary["validation_error_px"], "{:.2f} px"), "on the validation frames, which chose the weights"),
-        (f"{summary['seconds']:.0f} s", f"training, {summary['steps']} steps"),
+        (number(summary["steps"] and summary["seconds"], "{:.0f} s"), f"training, {summary['steps']} steps"),
         (number(summary["seconds_per_step"], "{:.3f} s"), "per step"),
         (number(summary["frames_per_second"], "{:.0f}"), "frames posed per second by the exported model"),
         (number(memory and memory / 1e6, "{:.0f} MB"), "memory at its peak"),

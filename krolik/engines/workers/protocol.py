@@ -9,6 +9,7 @@ closed: Krolik is gone then.
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ class Talk:
     def __init__(self):
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)  # frameworks print
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Krolik, which then says what to do
         threading.Thread(target=self._watch, daemon=True).start()
 
     def say(self, **message):
@@ -106,6 +108,16 @@ def run(work):
     except Refused as error:
         talk.say(error=error.what, fix=error.fix)
         raise SystemExit(2) from error
+
+
+def order(own, wanted):
+    """Places of a network's keypoints in the order in which the project has them; as they are where it has others."""
+    return [own.index(n) for n in (wanted if sorted(own) == sorted(wanted) else own)]
+
+
+def some(frames, count):
+    """The numbers of some frames, evenly taken."""
+    return sorted({number * len(frames) // count for number in range(count)})
 
 
 def padded(size, multiple):

@@ -1,4 +1,4 @@
-"""Trains a network of DeepLabCut 3 (PyTorch) and exports it as ONNX. Runs in DeepLabCut's own environment.
+"""Trains a network of DeepLabCut 3 (PyTorch), or takes a trained one, and exports it as ONNX. Runs in its environment.
 
 Its training is its own: its project, its configuration of the network, its augmentation and schedule. Added are an end
 after a time, and weights that are not downloaded where none are wanted, for which it has no option. The frames that it
@@ -20,6 +20,10 @@ OPSET = 17
 
 
 def work(task, talk):
+    return adopt(task) if task["do"] == "adopt" else train(task, talk)
+
+
+def train(task, talk):
     import json
 
     import deeplabcut
@@ -70,8 +74,38 @@ def work(task, talk):
     written = next(project.glob("dlc-models-pytorch/**/train/pytorch_config.yaml"))
     return {
         "steps": pace.steps, "seconds": pace.seconds, "curve": pace.curve, "version": deeplabcut.__version__,
-        "candidates": export(written, runners[0].model, folder, task), "batch": batch,
-        "checked": check(written, runners[0].model, folder, data, project),
+        "candidates": export(written, runners[0].model, folder, task["size"]), "batch": batch,
+        "checked": check(written, runners[0].model, folder, pictures(data, project / "labeled-data" / FOLDER)),
+    }  # fmt: skip
+
+
+def adopt(task):
+    """A network that was trained earlier: of its snapshots the one that it calls best, or else the last."""
+    import deeplabcut
+    import torch
+    from deeplabcut.pose_estimation_pytorch.config import PoseConfig
+    from deeplabcut.pose_estimation_pytorch.models import PoseModel
+
+    source = Path(task["source"])
+    config = next((f for f in (source / "pytorch_config.yaml", source / "train" / "pytorch_config.yaml") if f.is_file()))
+    snapshots = sorted(
+        config.parent.glob("snapshot-*.pt"), key=lambda p: ("best" in p.stem, int(p.stem.rpartition("-")[2]))
+    )
+    if not snapshots:
+        raise protocol.Refused(f"there is no snapshot-....pt beside {config}")
+    about = PoseConfig.from_any(config)
+    metadata = about["metadata"]
+    if about["method"] != "bu" or len(metadata["individuals"]) > 1 or metadata["unique_bodyparts"]:
+        raise protocol.Refused("it was made for several animals", "Networks for one animal a frame can be taken.")
+    model = PoseModel.build(about["model"])
+    model.load_state_dict(torch.load(snapshots[-1], map_location="cpu", weights_only=True)["model"])
+    own, folder = list(metadata["bodyparts"]), Path(task["folder"])
+    order = protocol.order(own, task["keypoints"])
+    found = export(config, model, folder, task["size"], order, None)
+    return {
+        "version": deeplabcut.__version__, "network": about["net_type"], "snapshot": snapshots[-1].name,
+        "candidates": found, "keypoints": [own[i] for i in order],
+        "checked": check(config, model, folder, {n: folder / p for n, p in enumerate(task["pictures"])}, order),
     }  # fmt: skip
 
 
@@ -111,7 +145,7 @@ def begin_from_random_weights():
     training.PoseModel.build = random
 
 
-def export(config, model, folder, task):
+def export(config, model, folder, size, order=None, best="snapshot-best-*.pt"):
     """The last weights and those that it calls best, each as an ONNX file with how frames are to be given to it."""
     import torch
     from deeplabcut.pose_estimation_pytorch.config import PoseConfig
@@ -121,20 +155,20 @@ def export(config, model, folder, task):
     multiple = int(padding.get("pad_width_divisor") or 1)
     model = getattr(model, "module", model).to("cpu").eval()
     weights = {"last": {k: v.clone() for k, v in model.state_dict().items()}}
-    best = sorted(config.parent.glob("snapshot-best-*.pt"))
-    if best:
-        weights["best"] = torch.load(best[-1], map_location="cpu", weights_only=True)["model"]
+    chosen = sorted(config.parent.glob(best)) if best else []
+    if chosen:
+        weights["best"] = torch.load(chosen[-1], map_location="cpu", weights_only=True)["model"]
     found = []
     for name, values in weights.items():
         model.load_state_dict(values)
         file = folder / f"{name}.onnx"
-        to_onnx(model, protocol.padded(task["size"], multiple), file)
+        to_onnx(model, protocol.padded(size, multiple), file, order)
         found.append({"file": file.name, "name": name, "scale": 1.0, "multiple": multiple, "matched": None})
     model.load_state_dict(weights["last"])
     return found
 
 
-def to_onnx(model, size, file):
+def to_onnx(model, size, file, order):
     import torch
 
     class Posing(torch.nn.Module):
@@ -148,7 +182,8 @@ def to_onnx(model, size, file):
 
         def forward(self, images):
             seen = (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
-            return self.model.get_predictions(self.model(seen))["bodypart"]["poses"]
+            poses = self.model.get_predictions(self.model(seen))["bodypart"]["poses"]
+            return poses if order is None else poses[:, :, order]
 
     example = torch.zeros(1, size[1], size[0], 3, dtype=torch.uint8)
     axes = {"images": {1: "height", 2: "width"}}
@@ -158,8 +193,14 @@ def to_onnx(model, size, file):
     )  # fmt: skip
 
 
-def check(config, model, folder, data, project):
-    """What its own inference finds with the last weights in a few of the frames that it was trained on."""
+def pictures(data, folder):
+    """A few of the frames that train, by their numbers."""
+    train = data["train"]
+    return {number: folder / Path(train[number]["image"]).name for number in protocol.some(train, CHECKED)}
+
+
+def check(config, model, folder, pictures, order=None):
+    """What its own inference finds with the last weights in some pictures, by their numbers."""
     import numpy as np
     import torch
     from deeplabcut.pose_estimation_pytorch.apis.utils import get_pose_inference_runner
@@ -167,10 +208,11 @@ def check(config, model, folder, data, project):
     snapshot = folder / "last.pt"
     torch.save({"model": getattr(model, "module", model).state_dict(), "metadata": {"epoch": 1}}, snapshot)
     runner = get_pose_inference_runner(str(config), str(snapshot), device="cpu", max_individuals=1)
-    chosen = data["train"][:CHECKED]
-    images = [str(project / "labeled-data" / FOLDER / Path(f["image"]).name) for f in chosen]
-    found = [np.asarray(p["bodyparts"])[0].tolist() for p in runner.inference(images)]
-    return [{"number": n, "pose": pose} for n, pose in enumerate(found)]
+    found = [np.asarray(p["bodyparts"])[0] for p in runner.inference([str(p) for p in pictures.values()])]
+    return [
+        {"number": number, "pose": (pose if order is None else pose[order]).tolist()}
+        for number, pose in zip(pictures, found, strict=True)
+    ]
 
 
 if __name__ == "__main__":

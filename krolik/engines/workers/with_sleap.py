@@ -1,4 +1,5 @@
-"""Trains SLEAP's network for a single animal (sleap-nn) and exports it as ONNX. Runs in SLEAP's own environment.
+"""Trains SLEAP's network for a single animal (sleap-nn), or takes a trained one, and exports it as ONNX. Runs in its own
+environment.
 
 Its training is its own: the settings of the profiles that its desktop program ships for a single animal. Added is an
 end after a time. The frames that validate are those that Krolik says; test frames of the project are not there at all.
@@ -25,6 +26,10 @@ OPSET = 17
 
 
 def work(task, talk):
+    return adopt(task) if task["do"] == "adopt" else train_network(task, talk)
+
+
+def train_network(task, talk):
     import json
     import math
 
@@ -56,7 +61,25 @@ def work(task, talk):
     return {
         "steps": watcher.pace.steps, "seconds": watcher.pace.seconds, "curve": watcher.pace.curve, "batch": batch,
         "version": sleap_nn.__version__, "candidates": export(folder, data),
-        "checked": check(folder / "last", folder / "train.slp", data),
+        "checked": check(folder / "last", pictures(data, folder), data["keypoints"]),
+    }  # fmt: skip
+
+
+def adopt(task):
+    """A network that was trained earlier."""
+    import sleap_nn
+
+    source, folder = Path(task["source"]), Path(task["folder"])
+    kept = folder / "kept"
+    keep(source, source / "best.ckpt", kept)
+    _, config, _ = load(kept)
+    own = names(config)
+    keypoints = [own[i] for i in protocol.order(own, task["keypoints"])]
+    shape = to_onnx(kept, folder / "last.onnx", keypoints, task["size"])
+    return {
+        "version": sleap_nn.__version__, "network": "single_instance", "snapshot": "best.ckpt", "keypoints": keypoints,
+        "candidates": [{"file": "last.onnx", "name": "last", **shape}],
+        "checked": check(kept, {n: folder / p for n, p in enumerate(task["pictures"])}, keypoints),
     }  # fmt: skip
 
 
@@ -109,37 +132,43 @@ def watch(pace, folder):
 
 def export(folder, data):
     """The last weights and those that were best on the validation frames, as ONNX, and how frames are given to them."""
-    import shutil
-
     found = []
     for name, weights in (("last", folder / "last.ckpt"), ("best", folder / "run" / "best.ckpt")):
         if not weights.exists() or (name == "best" and not data["validation"]):
             continue
-        model = folder / name
-        model.mkdir()
-        for config in (folder / "run").glob("*.yaml"):
-            shutil.copy(config, model)
-        shutil.copy(weights, model / "best.ckpt")
-        shape = to_onnx(model, folder / f"{name}.onnx", data)
+        keep(folder / "run", weights, folder / name)
+        shape = to_onnx(folder / name, folder / f"{name}.onnx", data["keypoints"], data["size"])
         found.append({"file": f"{name}.onnx", "name": name, **shape})
     return found
 
 
-def to_onnx(folder, file, data):
-    """Its network with its preprocessing and its integral refinement of peaks, for whole frames."""
+def keep(run, weights, folder):
+    """A folder as it has them: a configuration and weights."""
+    import shutil
+
+    folder.mkdir()
+    for pattern in ("*.yaml", "*.json"):
+        for config in run.glob(pattern):
+            shutil.copy(config, folder)
+    shutil.copy(weights, folder / "best.ckpt")
+
+
+def to_onnx(folder, file, keypoints, size):
+    """Its network for frames of the size that it takes all to, with its shrinking and its refinement of peaks."""
     import torch
 
     module, config, backbone = load(folder)
     pre = config.data_config.preprocessing
-    scale, stride = float(pre.scale), int(config.model_config.head_configs.single_instance.confmaps.output_stride)
+    scale, size = float(pre.scale), [int(pre.max_width or size[0]), int(pre.max_height or size[1])]
+    stride = int(config.model_config.head_configs.single_instance.confmaps.output_stride)
     grey = int(config.model_config.backbone_config[backbone].in_channels) == 1
     multiple = int(config.model_config.backbone_config[backbone].max_stride)
-    network, shift = module.model.to("cpu").eval(), 0.5 * scale - 0.5
+    network = module.model.to("cpu").eval()
     own = names(config)
-    order = [own.index(n) for n in data["keypoints"]]
+    order = [own.index(n) for n in keypoints]
 
     class Posing(torch.nn.Module):
-        """(1, H, W, 3) uint8 RGB → (1, 1, K, 3): x, y in pixels of the picture given, with Krolik's centres, and height."""
+        """(1, H, W, 3) uint8 RGB → (1, 1, K, 3): x, y in pixels of the picture and the height of the peak."""
 
         def __init__(self):
             super().__init__()
@@ -147,46 +176,69 @@ def to_onnx(folder, file, data):
             self.register_buffer("grid", torch.arange(PATCH, dtype=torch.float32) - (PATCH - 1) / 2)
             self.register_buffer("luma", torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1))
             self.register_buffer("order", torch.tensor(order))
+            self.register_buffer("across", shrinking(size[0], scale, multiple).T)
+            self.register_buffer("down", shrinking(size[1], scale, multiple))
 
         def forward(self, images):
             seen = images.permute(0, 3, 1, 2).float() / 255
             if grey:
                 seen = (seen * self.luma).sum(1, keepdim=True)
+            seen = self.down @ seen @ self.across
             maps = self.network(seen)["SingleInstanceConfmapsHead"][0]  # (K, h, w)
-            keypoints, width = maps.shape[0], maps.shape[2]
-            heights, places = maps.reshape(keypoints, -1).max(1)
+            count, width = maps.shape[0], maps.shape[2]
+            heights, places = maps.reshape(count, -1).max(1)
             x, y = places % width, places // width
             half = (PATCH - 1) // 2
             around = torch.nn.functional.pad(maps, (half, half, half, half))
-            columns = (x[:, None] + torch.arange(PATCH)[None])[:, None].expand(keypoints, PATCH, PATCH)
-            rows = (y[:, None] + torch.arange(PATCH)[None])[:, :, None].expand(keypoints, PATCH, PATCH)
-            flat = around.reshape(keypoints, -1).gather(1, (rows * (width + 2 * half) + columns).reshape(keypoints, -1))
-            patch = flat.reshape(keypoints, PATCH, PATCH)
+            columns = (x[:, None] + torch.arange(PATCH)[None])[:, None].expand(count, PATCH, PATCH)
+            rows = (y[:, None] + torch.arange(PATCH)[None])[:, :, None].expand(count, PATCH, PATCH)
+            flat = around.reshape(count, -1).gather(1, (rows * (width + 2 * half) + columns).reshape(count, -1))
+            patch = flat.reshape(count, PATCH, PATCH)
             total = patch.sum((1, 2))
+            total = torch.where(total > 0, total, torch.ones_like(total))  # nothing is there yet
             dx = (patch * self.grid.view(1, 1, -1)).sum((1, 2)) / total
             dy = (patch * self.grid.view(1, -1, 1)).sum((1, 2)) / total
-            poses = torch.stack([(x + dx) * stride + shift, (y + dy) * stride + shift, heights.clamp(0, 1)], 1)
+            poses = torch.stack([(x + dx) * stride / scale, (y + dy) * stride / scale, heights.clamp(0, 1)], 1)
             return poses[self.order][None, None]
 
-    width, height = (max(multiple, protocol.padded([int(side * scale)], multiple)[0]) for side in data["size"])
-    example = torch.randint(0, 255, (1, height, width, 3), dtype=torch.uint8)
+    example = torch.randint(0, 255, (1, size[1], size[0], 3), dtype=torch.uint8)
     torch.onnx.export(
         Posing().eval(), (example,), str(file), input_names=["images"], output_names=["poses"], opset_version=OPSET,
-        dynamic_axes={"images": {1: "height", 2: "width"}}, dynamo=False,
+        dynamo=False,
     )  # fmt: skip
-    limits = pre.max_width, pre.max_height
-    return {"scale": scale, "multiple": multiple, "matched": [int(side) for side in limits]}
+    return {"scale": 1.0, "multiple": 1, "matched": size}
+
+
+def shrinking(side, scale, multiple):
+    """(shrunk side, side): a row of pixels made smaller as it does it, a triangle over the pixels around each, and
+    filled up with zeros to a multiple."""
+    import torch
+
+    shrunk = int(side * scale)
+    if scale == 1:
+        weights = torch.eye(side)
+    else:
+        reach, ratio = max(1.0, side / shrunk), side / shrunk
+        middles = (torch.arange(shrunk) + 0.5) * ratio
+        weights = (1 - ((torch.arange(side) + 0.5)[None] - middles[:, None]).abs() / reach).clamp(min=0)
+        weights = weights / weights.sum(1, keepdim=True)
+    return torch.cat([weights, torch.zeros(protocol.padded([shrunk], multiple)[0] - shrunk, side)])
 
 
 def load(folder):
-    """The trained module, its configuration and the name of its backbone."""
-    from sleap_nn.inference.loaders import _load_lightning_module
+    """The trained module, its configuration and the name of its backbone. Only weights are read, no objects."""
+    import torch
+    from sleap_nn.inference import loaders
     from sleap_nn.training.lightning_modules import SingleInstanceLightningModule
 
-    return _load_lightning_module(
-        SingleInstanceLightningModule, str(folder), model_type="single_instance", device="cpu",
-        backbone_ckpt_path=None, head_ckpt_path=None,
-    )  # fmt: skip
+    config, old = loaders._load_training_config(str(folder))
+    if old or config.model_config.head_configs.get("single_instance") is None:
+        raise protocol.Refused("it is no network of sleap-nn for a single animal", "Such networks can be taken.")
+    backbone = loaders._detect_backbone_type(config)
+    module = SingleInstanceLightningModule(**loaders._common_lightning_kwargs(config, backbone, "single_instance"))
+    saved = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+    module.load_state_dict(saved["state_dict"])
+    return module, config, backbone
 
 
 def names(config):
@@ -196,22 +248,24 @@ def names(config):
     return list(get_skeleton_from_config(config.data_config.skeletons)[0].node_names)
 
 
-def check(model, labels, data):
-    """What its own inference finds with the last weights in a few of the frames that it was trained on."""
+def pictures(data, folder):
+    """A few of the frames that train, by their numbers."""
+    train = data["train"]
+    return {number: folder / train[number]["image"] for number in protocol.some(train, CHECKED)}
+
+
+def check(model, pictures, keypoints):
+    """What its own inference finds with the last weights in some pictures, by their numbers."""
     import sleap_io as sio
     from sleap_nn.inference.predictor import Predictor
 
     predictor = Predictor.from_model_paths([str(model)], device="cpu", peak_threshold=0.0)
-    shown = sio.load_file(str(labels))
-    frames = [f.frame_idx for f in shown][:CHECKED]
-    found = predictor.predict(shown.extract(list(range(len(frames))), copy=True))
     checked = []
-    for frame in found:
-        if not frame.instances:
-            continue
-        points = frame.instances[0].numpy()
-        order = [frame.instances[0].skeleton.node_names.index(n) for n in data["keypoints"]]
-        checked.append({"number": int(frame.frame_idx), "pose": points[order].tolist()})
+    for number, picture in pictures.items():  # one by one: they may be of different sizes
+        for frame in predictor.predict(sio.Video.from_filename([str(picture)])):
+            if frame.instances:
+                order = [frame.instances[0].skeleton.node_names.index(n) for n in keypoints]
+                checked.append({"number": number, "pose": frame.instances[0].numpy()[order].tolist()})
     return checked
 
 
