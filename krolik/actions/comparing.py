@@ -101,8 +101,8 @@ def compare(
     keypoints, notes = _shared_keypoints(bones, answers)
     frames, left_out = _shared_frames(tested, answers)
     notes = [*(note for a in answers for note in a.told), *notes, *left_out]
-    if any(a.kind == "predictions" for a in answers):
-        notes.append("which of these frames the networks behind predictions were trained on is not known here")
+    if any(a.kind == "predictions" for a in answers) or any(m.document["origin"].get("adopted") for m in chosen):
+        notes.append("which of these frames the networks of other programs were trained on is not known here")
     places = [bones.index(name) for name in keypoints]
     points, states = [s.points[:, places] for s in frames], [s.states[:, places] for s in frames]
     compared = ranked([

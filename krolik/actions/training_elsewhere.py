@@ -25,7 +25,7 @@ from krolik.training.planning import located
 def train(
     file: ProjectFile, settings: Settings, split_name: str | None, wish: str | None, folds: int, reporter: Reporter
 ) -> ModelRecord:
-    """Trains a network of another framework. Raises InvalidLabels, InvalidSetting, NotFound, StorageError, Cancelled."""
+    """Trains another framework's network. Raises InvalidLabels, InvalidSetting, NotFound, StorageError, Cancelled."""
     chosen = framework(settings.engine)
     if folds:
         raise InvalidSetting(f"{chosen.title} is not cross-validated here", "--folds", "Leave it out.")
@@ -73,9 +73,7 @@ def _origin(file: ProjectFile, frames: Gathered) -> dict:
     }  # fmt: skip
 
 
-def _document(
-    file: ProjectFile, run: dict, trained: foreign.ForeignModel, frames: Gathered, chosen: Framework
-) -> dict:
+def _document(file: ProjectFile, run: dict, trained: foreign.ForeignModel, frames: Gathered, chosen: Framework) -> dict:
     calibration = trained.calibration
     return {
         "skeleton": frames.data.skeleton.to_json(), "plan": trained.plan.to_json(), "fingerprint": run["fingerprint"],

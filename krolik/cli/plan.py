@@ -10,8 +10,8 @@ import typer
 
 from krolik import api, defaults
 from krolik.cli.screen import JSON, PROJECT, Bar, say, show_json, show_table
-from krolik.errors import InvalidSetting
 from krolik.engines.frameworks import FRAMEWORKS
+from krolik.errors import InvalidSetting
 from krolik.networks import NETWORKS
 
 # the options that plan and train share
@@ -32,7 +32,7 @@ InputPx = Annotated[int | None, typer.Option("--input", help="The network's inpu
 Batch = Annotated[int | None, typer.Option(help="Samples per step.")]
 Engine = Annotated[
     str,
-    typer.Option(help=f"{defaults.ENGINE}, or the framework that trains one of its own networks: {', '.join(FRAMEWORKS)}."),
+    typer.Option(help=f"{defaults.ENGINE}, or a framework that trains one of its networks: {', '.join(FRAMEWORKS)}."),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -74,7 +74,7 @@ def show_plan(document: dict) -> None:
     """A row per decision: its value and its reason."""
     from krolik.training.plan import decisions
 
-    show_table(["decision", "value", "reason"], decisions(document))
+    show_table(["decision", "value", "reason"], [list(row) for row in decisions(document)])
 
 
 def parsed_settings(texts: Sequence[str]) -> dict[str, str]:

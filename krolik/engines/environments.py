@@ -119,8 +119,9 @@ def _version(framework: Framework, python: Path) -> str:
     for package in (framework.package, EXPORTER):
         asked = subprocess.run([str(python), "-I", "-c", ASKED, package], capture_output=True, check=False)
         if asked.returncode:
+            wanted = f'"{framework.requirement}" {EXPORTER}'
             raise InvalidSetting(f"{package} is not installed there", python,
-                                 f'Install it: "{python}" -m pip install "{framework.requirement}" {EXPORTER}.')  # fmt: skip
+                                 f'Install it: "{python}" -m pip install {wanted}.')  # fmt: skip
         versions += json.loads(asked.stdout)
     return versions[0]
 
@@ -141,4 +142,3 @@ def _call(command: list[str], framework: Framework, log: Path, out, told: Callab
         said = last_line(log, "pip said nothing")
         raise InvalidSetting(f"{framework.title} could not be installed ({said})", log,
                              "Look there; another interpreter may suit it better: --python PATH.")  # fmt: skip
-

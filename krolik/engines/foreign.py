@@ -79,7 +79,8 @@ def plan(
     """Raises InvalidSetting for what the framework cannot be told, InvalidLabels for what it cannot learn here."""
     for name in UNKNOWN_HERE:
         if getattr(settings, name) is not None and name not in framework.settings:
-            raise InvalidSetting(f"{framework.title} cannot be told that", f"--{name.removesuffix('_px')}", "Leave it out.")
+            option = f"--{name.split('_')[0]}"
+            raise InvalidSetting(f"{framework.title} cannot be told that", option, "Leave it out.")
     if settings.overrides:
         raise InvalidSetting(f"{framework.title} cannot be told that", "--set", "Leave it out.")
     if settings.pretrained not in (None, "auto", "none"):
@@ -126,13 +127,14 @@ def train(
     packed = [pack(about, onnx, None) for onnx, _ in candidates]
     frames = {one["number"]: data.load(shown[one["number"]].key) for one in told["checked"]}
     ensure_same(framework, PoseModel(packed[0], plan.threads, name), frames, told["checked"])
-    judged = [_judged(PoseModel(onnx, plan.threads, name), data) for onnx in packed]
-    best = min(range(len(judged)), key=lambda i: judged[i].error_px if judged[i].scores.size else 0)
-    errors, scores, states = judged[best].errors, judged[best].scores, judged[best].known
-    right = np.nan_to_num(errors, nan=np.inf) <= plan.within_px
-    calibration = fit(scores[states], right[states], plan.within_px) if scores.size else None
-    error = judged[best].error_px if scores.size else None
+    best, judged = 0, None  # the last weights, where there are no frames to choose by
+    if data.validation:
+        every = [_judged(PoseModel(onnx, plan.threads, name), data) for onnx in packed]
+        best = min(range(len(every)), key=lambda i: every[i].error_px)
+        judged = every[best]
+    calibration = judged.calibration(plan.within_px) if judged else None
     finished = pack(replace(about, calibration=calibration), candidates[best][0], None)
+    error = judged.error_px if judged and np.isfinite(judged.error_px) else None
     return ForeignModel(finished, plan, calibration, _statistics(told, error), told["version"])
 
 
@@ -142,9 +144,9 @@ def _set(wish: object) -> str:
 
 def _task(wanted: ForeignPlan) -> dict:
     return {
-        "do": "train", "network": wanted.network, "seconds": wanted.budget.seconds, "steps": wanted.budget.steps, "seed": wanted.seed,
-        "batch": wanted.batch_size, "pretrained": wanted.pretrained != "none", "device": wanted.device,
-        "threads": wanted.threads, "size": wanted.input_size, "scale": wanted.scale,
+        "do": "train", "network": wanted.network, "seconds": wanted.budget.seconds, "steps": wanted.budget.steps,
+        "seed": wanted.seed, "batch": wanted.batch_size, "pretrained": wanted.pretrained != "none",
+        "device": wanted.device, "threads": wanted.threads, "size": wanted.input_size, "scale": wanted.scale,
     }  # fmt: skip
 
 
@@ -200,6 +202,10 @@ class _Judged:
     def error_px(self) -> float:
         return float(np.nanmean(self.errors)) if np.isfinite(self.errors).any() else float("inf")
 
+    def calibration(self, within_px: float) -> Calibration | None:
+        right = np.nan_to_num(self.errors, nan=np.inf) <= within_px
+        return fit(self.scores[self.known], right[self.known], within_px)
+
 
 def _judged(model: PoseModel, data: TrainingSet) -> _Judged:
     errors, scores, known = [], [], []
@@ -214,5 +220,6 @@ def _judged(model: PoseModel, data: TrainingSet) -> _Judged:
 def _statistics(told: dict, error: float | None) -> dict:
     """As those of a native training."""
     curve = [{"step": p["steps"], "seconds": p["seconds"], "loss": p["loss"], "error_px": None} for p in told["curve"]]
-    stage = {"steps": told["steps"], "seconds": told["seconds"], "validation_error_px": error, "parts": 1, "curve": curve}
-    return {"seconds": told["seconds"], "peak_memory_bytes": None, "peak_gpu_memory_bytes": None, "stages": {"pose": stage}}
+    pose = {"steps": told["steps"], "seconds": told["seconds"], "validation_error_px": error, "parts": 1}
+    return {"seconds": told["seconds"], "peak_memory_bytes": None, "peak_gpu_memory_bytes": None,
+            "stages": {"pose": {**pose, "curve": curve}}}  # fmt: skip

@@ -108,4 +108,3 @@ def _messages(process: subprocess.Popen) -> Iterator[dict | None]:
             message = json.loads(line)
             if isinstance(message, dict):
                 yield message
-

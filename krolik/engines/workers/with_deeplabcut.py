@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import protocol  # noqa: E402
+import protocol
 
 SCORER, FOLDER = "krolik", "frames"
 CHECKED = 4  # frames whose poses tell whether the exported network is the one that was trained
@@ -87,7 +87,7 @@ def adopt(task):
     from deeplabcut.pose_estimation_pytorch.models import PoseModel
 
     source = Path(task["source"])
-    config = next((f for f in (source / "pytorch_config.yaml", source / "train" / "pytorch_config.yaml") if f.is_file()))
+    config = next(f for f in (source / "pytorch_config.yaml", source / "train" / "pytorch_config.yaml") if f.is_file())
     snapshots = sorted(
         config.parent.glob("snapshot-*.pt"), key=lambda p: ("best" in p.stem, int(p.stem.rpartition("-")[2]))
     )

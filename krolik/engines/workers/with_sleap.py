@@ -1,16 +1,17 @@
-"""Trains SLEAP's network for a single animal (sleap-nn), or takes a trained one, and exports it as ONNX. Runs in its own
-environment.
+"""Trains SLEAP's network for a single animal (sleap-nn), or takes a trained one, and exports it as ONNX.
 
-Its training is its own: the settings of the profiles that its desktop program ships for a single animal. Added is an
-end after a time. The frames that validate are those that Krolik says; test frames of the project are not there at all.
+Runs in SLEAP's own environment. Its training is its own: the settings of the profiles that its desktop program ships
+for a single animal. Added is an end after a time. The frames that validate are those that Krolik says; test frames of
+the project are not there at all.
 """
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import protocol  # noqa: E402
+import protocol
 
 PROFILES = {
     "single_medium": ({"filters": 16, "filters_rate": 2.0, "max_stride": 16, "output_stride": 2}, 2),
@@ -45,17 +46,16 @@ def train_network(task, talk):
     batch, scale = task["batch"] or BATCH, task["scale"]
     epochs = max(LEAST_STEPS, math.ceil(len(data["train"]) / batch))
     watcher = watch(protocol.Pace(talk, task, EPOCHS * epochs), folder)
-    try:
+    maps = {"part_names": None, "sigma": SIGMA, "output_stride": stride}
+    with suppress(protocol.Finished, KeyboardInterrupt, SystemExit):
         train(
             train_labels_path=[str(folder / "train.slp")], val_labels_path=[str(folder / "validation.slp")],
             backbone_config={"unet": {**backbone, "in_channels": 1}}, scale=scale, batch_size=batch,
-            head_configs={"single_instance": {"confmaps": {"part_names": None, "sigma": SIGMA, "output_stride": stride}}},
+            head_configs={"single_instance": {"confmaps": maps}},
             max_epochs=EPOCHS, learning_rate=LEARNING_RATE, lr_scheduler={"reduce_lr_on_plateau": PLATEAU}, **STOPPING,
             geometry_aug=TURNED, seed=task["seed"], save_ckpt=True, ckpt_dir=str(folder), run_name="run",
             trainer_accelerator="gpu" if task["device"] == "cuda" else "cpu", enable_progress_bar=False,
         )  # fmt: skip
-    except (protocol.Finished, KeyboardInterrupt, SystemExit):
-        pass
     if not watcher.pace.steps:
         raise protocol.Refused("SLEAP made no step")
     return {

@@ -1,0 +1,269 @@
+"""Training with another framework: what it learnt is a model as any other, and what goes wrong is said."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from krolik import api
+from krolik.actions.labelling import Point, SetPoints, label
+from krolik.actions.predicting import load_model
+from krolik.actions.reporter import Silent
+from krolik.actions.samples import load_pixels
+from krolik.engines import environments
+from krolik.errors import Cancelled, Conflict, InvalidFile, InvalidLabels, InvalidSetting, KrolikError, NotFound
+from krolik.folders import engines_folder
+from krolik.inference.pipeline import predict_frame
+from krolik.poses import FrameKey, State
+from krolik.project import models, runs
+from krolik.video import Frame
+
+
+@pytest.fixture
+def project(labelled):
+    with api.open(labelled.path) as opened:
+        opened.split("every:5")
+        yield opened
+
+
+def test_what_it_learnt_is_a_model_as_any_other(fake, project):
+    reporter = Silent()
+    model = project.train(engine="fake", budget="20steps", reporter=reporter)
+    assert model.name == "fake-exact-1"
+    assert model.document["plan"]["engine"] == "fake"
+    assert model.document["statistics"]["stages"]["pose"]["steps"] == 20
+    assert model.document["origin"]["trained_by"] == "Fake 9.9"
+    assert len(model.document["statistics"]["stages"]["pose"]["curve"]) > 1
+    key = FrameKey(*model.document["train"][0])
+    pixels = load_pixels(project.file, key)
+    light = pixels.astype(float).mean(-1) + 1e-3
+    expected = (light.sum(0) * np.arange(light.shape[1])).sum() / light.sum()
+    found = predict_frame(load_model(project.file, model.name), Frame(pixels))
+    assert found.shape == (1, len(model.document["skeleton"]["keypoints"]), 3)
+    assert abs(found[0, 0, 0] - expected) < 0.1
+    evaluation = project.evaluate(model.name)
+    assert evaluation.frames == 3 and math.isfinite(evaluation.metrics.overall.mean_error_px)
+    assert project.compare(models=[model.name]).frames == 3
+    project.report(Path(project.file.path).with_name("page.html"), model.name)
+
+
+def test_it_is_handed_no_test_frame(fake, project):
+    reporter = Silent()
+    model = project.train(engine="fake", budget="5steps", reporter=reporter)
+    learnt = len(model.document["train"])  # with those that validate
+    assert learnt == len(project.labels) - 3
+    validating = len(model.document["validation"])
+    assert f"{learnt - validating} train, {validating} validate" in reporter.notes
+
+
+def test_a_network_that_finds_something_else_than_its_framework_is_refused(fake, project):
+    with pytest.raises(InvalidFile, match=r"other places than Fake itself, by 5.0 px"):
+        project.train(engine="fake", network="shifted", budget="5steps")
+    assert not models.every(project.file)
+    assert [r.status for r in runs.every(project.file, "train")] == ["failed"]
+
+
+def test_what_it_refuses_and_where_it_breaks_is_said(fake, project):
+    with pytest.raises(KrolikError, match=r"fake: it does not want to\. Ask it nicely\."):
+        project.train(engine="fake", network="refuse")
+    with pytest.raises(InvalidSetting, match="Fake ended with an error .*a cable is loose"):
+        project.train(engine="fake", network="crash")
+    assert "this belongs to no message" in (engines_folder() / "fake.log").read_text()
+    assert not models.every(project.file)
+
+
+class Impatient(Silent):
+    """Stops, or gives up, after the first news."""
+
+    def __init__(self, gives_up: bool):
+        super().__init__()
+        self.gives_up, self.heard = gives_up, False
+
+    def curve(self, point):
+        self.heard = True
+
+    def cancelled(self) -> bool:
+        return self.heard
+
+    def abandoned(self) -> bool:
+        return self.heard and self.gives_up
+
+
+def test_stopping_keeps_what_there_is(fake, project):
+    model = project.train(engine="fake", network="endless", budget="10m", reporter=Impatient(False))
+    assert 0 < model.document["statistics"]["stages"]["pose"]["steps"] < 10_000
+
+
+def test_giving_up_leaves_no_model_and_no_worker(fake, project, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAKE_PID", str(tmp_path / "pid"))
+    with pytest.raises(Cancelled):
+        project.train(engine="fake", network="endless", budget="10m", reporter=Impatient(True))
+    assert not models.every(project.file)
+    assert [r.status for r in runs.every(project.file, "train")] == ["cancelled"]
+    assert gone(int((tmp_path / "pid").read_text()))
+    with pytest.raises(Conflict, match="a training with Fake cannot be gone on with"):
+        project.train(resume=True)
+
+
+def gone(pid: int) -> bool:
+    """Within ten seconds."""
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+ALONE = """
+import sys
+from krolik import api
+from krolik.engines.frameworks import FRAMEWORKS
+from tests.engines.conftest import FAKE
+FRAMEWORKS["fake"] = FAKE
+with api.open(sys.argv[1]) as project:
+    project.train(engine="fake", network="endless", budget="10m")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="os.kill with signal 0 ends a process on Windows")
+def test_a_worker_ends_when_krolik_is_killed(fake, project, tmp_path):
+    told = {**os.environ, "FAKE_PID": str(tmp_path / "pid")}
+    root = Path(__file__).parents[2]
+    running = subprocess.Popen([sys.executable, "-c", ALONE, str(project.file.path)], env=told, cwd=root)
+    try:
+        for _ in range(300):
+            if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
+                break
+            time.sleep(0.1)
+        worker = int((tmp_path / "pid").read_text())
+        os.kill(worker, 0)  # it is there
+    finally:
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    assert gone(worker)
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"width": 2.0}, "--width: Fake cannot be told that"),
+        ({"input_px": 128}, "--input: Fake cannot be told that"),
+        ({"overrides": {"learning_rate": "1"}}, "--set: Fake cannot be told that"),
+        ({"network": "unet"}, "Fake has no network 'unet' here. Choose one of: exact"),
+        ({"pretrained": "some-model"}, "--pretrained: Fake begins from its own weights or from none"),
+        ({"folds": 3}, "--folds: Fake is not cross-validated here"),
+    ],
+)
+def test_wishes_that_it_does_not_know(fake, project, wish, said):
+    with pytest.raises(InvalidSetting) as error:
+        project.train(engine="fake", **wish)
+    assert said in str(error.value)
+    assert not runs.every(project.file, "train")
+
+
+def test_an_engine_that_is_not_there(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("KROLIK_ENGINES", str(tmp_path / "none"))
+    with pytest.raises(InvalidSetting, match="there is no engine 'x'. There are: deeplabcut, sleap"):
+        project.train(engine="x")
+    with pytest.raises(NotFound, match="krolik engines install deeplabcut does it"):
+        project.train(engine="deeplabcut")
+    with pytest.raises(InvalidSetting, match="only trainings by Krolik itself are planned"):
+        project.plan(engine="sleap")
+
+
+def test_krolik_does_not_go_on_from_its_weights(fake, project):
+    model = project.train(engine="fake", budget="5steps")
+    with pytest.raises(InvalidSetting, match="was trained by another framework"):
+        project.train(budget="5steps", pretrained=model.name)
+
+
+def test_several_animals_are_refused(fake, project):
+    key, keypoint = project.labels.frames[0].key, project.labels.skeleton.keypoints[0].id
+    label(project.file, key, [SetPoints("another", {keypoint: Point(State.VISIBLE, 5.0, 5.0)})], "test")
+    with pytest.raises(InvalidLabels, match="a single animal a frame"):
+        project.train(engine="fake", split="none")
+
+
+class TestAdopting:
+    @pytest.fixture
+    def folder(self, fake, tmp_path, monkeypatch):
+        monkeypatch.setattr("krolik.engines.adopting.KNOWN_BY", {"fake.json": "fake"})
+
+        def made(keypoints: list[str], network: str = "exact") -> Path:
+            import json
+
+            (tmp_path / "trained").mkdir(exist_ok=True)
+            (tmp_path / "trained" / "fake.json").write_text(json.dumps({"keypoints": keypoints, "network": network}))
+            return tmp_path / "trained"
+
+        return made
+
+    def test_its_keypoints_come_in_the_projects_order(self, project, folder):
+        names = project.labels.skeleton.names
+        model = project.adopt(folder(names[::-1]))
+        assert model.name == "fake-trained-1"
+        key = project.labels.frames[0].key
+        found = predict_frame(load_model(project.file, model.name), Frame(load_pixels(project.file, key)))[0]
+        assert np.allclose(np.diff(found[:, 0]), -1, atol=1e-3)  # the fake's k-th lies k pixels to the right
+        assert project.evaluate(model.name).frames == 3
+        compared = project.compare(models=[model.name])
+        assert any("is not known here" in note for note in compared.notes)
+
+    def test_a_network_of_other_keypoints(self, project, folder):
+        names = project.labels.skeleton.names
+        model = project.adopt(folder([names[0], "antenna"]), name="other")
+        assert [k["name"] for k in model.document["skeleton"]["keypoints"]] == [names[0], "antenna"]
+        with pytest.raises(InvalidLabels, match="it has none of the project's keypoints, but antenna, wing"):
+            project.adopt(folder(["antenna", "wing"]))
+        with pytest.raises(InvalidSetting, match="a model is named 'other' already"):
+            project.adopt(folder(names), name="other")
+
+    def test_what_is_no_trained_network(self, project, folder, tmp_path):
+        with pytest.raises(NotFound, match="no such folder"):
+            project.adopt(tmp_path / "nowhere")
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(InvalidFile, match="no trained network of another framework lies there"):
+            project.adopt(tmp_path / "empty")
+        with pytest.raises(InvalidFile, match="other places than Fake itself"):
+            project.adopt(folder(project.labels.skeleton.names, "shifted"))
+        assert not models.every(project.file)
+
+    def test_into_a_project_without_labels(self, rabbit, folder, tmp_path):
+        with api.new(tmp_path / "new.krolik", rabbit[0], "nose,tail") as project:
+            model = project.adopt(folder(["nose", "tail"]))
+            report = project.predict(rabbit[0], model.name, stop=5)[0]
+            assert report.predicted == 5 and not report.error
+
+
+def test_an_environment_without_the_framework(fake, tmp_path):
+    from dataclasses import replace
+
+    lacking = replace(fake, package="no-such-package")
+    with pytest.raises(InvalidSetting, match="no-such-package is not installed there"):
+        environments.use(lacking, Path(sys.executable))
+    with pytest.raises(NotFound, match="no such interpreter"):
+        environments.use(fake, tmp_path / "python")
+    found = environments.found(fake)
+    assert found is not None and found.version == np.__version__ and not found.own
+    environments.remove(fake)
+    assert environments.found(fake) is None and Path(sys.executable).exists()
+
+
+def test_an_installation_that_fails_is_none(fake, monkeypatch):
+    from dataclasses import replace
+
+    broken, told = replace(fake, requirement="not a requirement"), []
+    with pytest.raises(InvalidSetting, match="Fake could not be installed .*ERROR") as error:
+        environments.install(broken, None, told.append)
+    assert "fake-install.log" in str(error.value) and told
+    assert environments.found(fake) is None
+    environments.remove(fake)
+    assert not (engines_folder() / "fake").exists()
