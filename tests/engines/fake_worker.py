@@ -10,7 +10,7 @@ from pathlib import Path
 import krolik.engines.frameworks
 
 sys.path.insert(0, str(krolik.engines.frameworks.WORKERS))
-import protocol  # pyright: ignore[reportMissingImports]  # noqa: E402
+import protocol
 
 OFF_PX = 5.0
 
@@ -65,8 +65,11 @@ def work(task, talk):
         pose = network(torch.from_numpy(picture)[None])[0, 0]
         pose[:, 0] += OFF_PX if behaviour == "shifted" else 0.0
         checked.append({"number": number, "pose": pose.tolist()})
-    result = {"version": "9.9", "checked": checked,
-              "candidates": [{"file": "last.onnx", "name": "last", "scale": 1.0, "multiple": 1, "matched": None}]}
+    result = {
+        "version": "9.9",
+        "checked": checked,
+        "candidates": [{"file": "last.onnx", "name": "last", "scale": 1.0, "multiple": 1, "matched": None}],
+    }
     if task["do"] == "adopt":
         return {**result, "keypoints": [own[i] for i in order], "network": "middle", "snapshot": "last"}
     return {**result, "steps": steps, "seconds": pace.seconds, "curve": pace.curve, "batch": task["batch"] or 8}
