@@ -93,6 +93,8 @@ def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Repo
             "Choose another. The model was trained without a split." if split_name == NO_SPLIT else "Choose another.",
         )  # fmt: skip
     refuse_trained(record, [s.key for s in tested], split_name)
+    if record.document["origin"].get("adopted"):
+        reporter.note(f"which frames {record.name} learnt is not known; the errors of those are too small")
     model = PoseModel(models.onnx(file, record), core_count(), record.name)
     if model.skeleton.names != labels.skeleton(file).names:
         raise InvalidLabels("the skeleton has changed since the model was trained", record.name, "Train a new one.")

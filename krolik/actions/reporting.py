@@ -22,7 +22,7 @@ from krolik.files import replacing
 from krolik.inference.model import PoseModel
 from krolik.inference.poser import Poser
 from krolik.poses import FrameKey
-from krolik.project import ProjectFile, models, runs
+from krolik.project import ProjectFile, labels, models, runs
 from krolik.project.models import ModelRecord
 from krolik.rendering import plots
 from krolik.rendering.training_page import Page, training_page
@@ -125,10 +125,13 @@ def _folded(file: ProjectFile, record: ModelRecord) -> list[Seen]:
 def _frames_per_second(file: ProjectFile, record: ModelRecord) -> float | None:
     """How many frames per second the exported model poses once they are decoded."""
     model = PoseModel(models.onnx(file, record), core_count(), record.name)
-    keys = [FrameKey(*k) for k in record.document["train"]][:8]
+    learnt = [FrameKey(*k) for k in record.document["train"]]
+    keys = (learnt or [frame.key for frame in labels.load(file)])[:8]  # nothing is known of what an adopted one learnt
     try:
         frames = [Frame(load_pixels(file, key)) for key in keys]
     except NotFound:
+        return None
+    if not frames:
         return None
     poser, started, done = Poser(model), 0.0, 0
     for number in range(SPEED_FRAMES):

@@ -146,7 +146,7 @@ def _task(wanted: ForeignPlan) -> dict:
     return {
         "do": "train", "network": wanted.network, "seconds": wanted.budget.seconds, "steps": wanted.budget.steps,
         "seed": wanted.seed, "batch": wanted.batch_size, "pretrained": wanted.pretrained != "none",
-        "device": wanted.device, "threads": wanted.threads, "size": wanted.input_size, "scale": wanted.scale,
+        "device": wanted.device, "size": wanted.input_size, "scale": wanted.scale,
     }  # fmt: skip
 
 

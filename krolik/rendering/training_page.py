@@ -50,11 +50,12 @@ def _cards(summary: Mapping) -> str:
     tested, calibration = summary["tested"], summary["calibration"]
     overall = tested["overall"] if tested else None
     memory, of_gpu = summary["peak_memory_bytes"], summary["peak_gpu_memory_bytes"]
-    within = f"{calibration['within_px']:.1f} px" if calibration else ""
+    judged = calibration or (tested["reliability"] if tested else None)
+    within = f"{judged['within_px']:.1f} px" if judged else ""
     cards = [
         (number(overall and overall["mean_error_px"], "{:.2f} px"), _mean_of(overall)),
         (number(summary["validation_error_px"], "{:.2f} px"), "on the validation frames, which chose the weights"),
-        (number(summary["steps"] and summary["seconds"], "{:.0f} s"), f"training, {summary['steps']} steps"),
+        (number(summary["seconds"] if summary["steps"] else None, "{:.0f} s"), f"training, {summary['steps']} steps"),
         (number(summary["seconds_per_step"], "{:.3f} s"), "per step"),
         (number(summary["frames_per_second"], "{:.0f}"), "frames posed per second by the exported model"),
         (number(memory and memory / 1e6, "{:.0f} MB"), "memory at its peak"),

@@ -213,7 +213,10 @@ class TestAdopting:
         key = project.labels.frames[0].key
         found = predict_frame(load_model(project.file, model.name), Frame(load_pixels(project.file, key)))[0]
         assert np.allclose(np.diff(found[:, 0]), -1, atol=1e-3)  # the fake's k-th lies k pixels to the right
-        assert project.evaluate(model.name).frames == 3
+        told = Silent()
+        assert project.evaluate(model.name, reporter=told).frames == 3
+        assert told.notes == ["which frames fake-trained-1 learnt is not known; the errors of those are too small"]
+        project.report(Path(project.file.path).with_name("page.html"), model.name)
         compared = project.compare(models=[model.name])
         assert any("is not known here" in note for note in compared.notes)
 

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import protocol
 
 SCORER, FOLDER = "krolik", "frames"
+EPOCHS = 200  # as its configurations have it
 CHECKED = 4  # frames whose poses tell whether the exported network is the one that was trained
 SELDOM = 10**6
 OPSET = 17
@@ -40,8 +41,7 @@ def train(task, talk):
     if not task["pretrained"]:
         begin_from_random_weights()
     batch = task["batch"] or 8
-    epochs = 200
-    pace = protocol.Pace(talk, task, epochs * math.ceil(len(trained) / batch))
+    pace = protocol.Pace(talk, task, EPOCHS * math.ceil(len(trained) / batch))
     step, runners = PoseTrainingRunner.step, []
 
     def watched(self, batch, mode="train"):
@@ -57,7 +57,7 @@ def train(task, talk):
         updates["runner.eval_interval"] = SELDOM
     try:
         deeplabcut.train_network(
-            str(config), epochs=epochs, batch_size=batch, device=task["device"], pytorch_cfg_updates=updates
+            str(config), epochs=EPOCHS, batch_size=batch, device=task["device"], pytorch_cfg_updates=updates
         )
     except protocol.Finished:
         pass
