@@ -100,6 +100,8 @@ def plan(
         "budget": "of its training at most; its own schedule may end earlier",
         "within_px": "confidence is the probability of lying this near",
     }
+    if settings.scale is not None:
+        reasons["scale"] = "set by you"
     return ForeignPlan(
         framework.name, network, "its own" if begun else "none", size, settings.scale or 1.0, settings.batch_size,
         within_px, machine.device, machine.cores, settings.budget, settings.seed, reasons,

@@ -94,7 +94,7 @@ def test_nonsense_is_refused():
         decide(replace(MOUSE, animals=2), MACHINE, Settings(pipeline="whole"))
     with pytest.raises(InvalidSetting, match="no network is named"):
         Settings(network="yolo")
-    with pytest.raises(InvalidSetting, match="There are: batch_size, input_px, overrides"):
+    with pytest.raises(InvalidSetting, match="There are: batch_size, engine, input_px, overrides"):
         wishes(input=96)
     for wish in ({"width": "wide"}, {"input_px": 128.0}, {"batch_size": True}, {"scale": float("nan")}, {"seed": None}):
         with pytest.raises(InvalidSetting, match="makes no sense here"):
