@@ -103,19 +103,12 @@ def _run(
     pace = Pace(ready.plan, runs.get(file, run).document["folds"] + 1)
     events = _Events(file, run, ready.plan, pace, reporter)
     reporter.began(run)
-    try:
+    with runs.broken_off(file, run):
         while len(runs.get(file, run).document["folded"]) < runs.get(file, run).document["folds"]:
             folding.train_fold(file, run, ready, started, checkpoint, events, reporter)
             checkpoint, started = None, time.monotonic()
         training = native.Training(ready.data, ready.plan, ready.fingerprint, started, checkpoint, ready.origin)
         trained = native.train(training, events)
-    except (KeyboardInterrupt, Cancelled):
-        runs.finish(file, run, "cancelled")
-        raise
-    except BaseException as error:
-        with suppress(StorageError):  # a full disk is what is being told of already
-            runs.finish(file, run, "failed", error=str(error))
-        raise
     if reporter.cancelled() and not trained.stages[POSE].fitted.curve:
         runs.finish(file, run, "cancelled")
         raise Cancelled("stopped before there was a model to keep", file.path, "krolik train --resume goes on with it.")

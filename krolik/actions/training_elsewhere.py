@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 
 import krolik
@@ -13,7 +12,7 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import labels_hash
 from krolik.engines import environments, foreign
 from krolik.engines.frameworks import Framework, framework
-from krolik.errors import Cancelled, InvalidSetting, StorageError
+from krolik.errors import InvalidSetting
 from krolik.project import ProjectFile, labels, models, runs
 from krolik.project.models import ModelRecord
 from krolik.training.fingerprint import measure_data
@@ -46,15 +45,8 @@ def train(
     }  # fmt: skip
     run = runs.start(file, "train", document)
     reporter.began(run)
-    try:
+    with runs.broken_off(file, run):
         trained = foreign.train(chosen, frames.data, plan, name, _origin(file, frames), Telling(chosen, reporter))
-    except (KeyboardInterrupt, Cancelled):
-        runs.finish(file, run, "cancelled")
-        raise
-    except BaseException as error:
-        with suppress(StorageError):  # a full disk is what is being told of already
-            runs.finish(file, run, "failed", error=str(error))
-        raise
     with file.write():
         record = models.add(file, name, run, trained.onnx, b"", _document(file, document, trained, frames, chosen))
         runs.finish(file, run, "done", model=name)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from krolik.engines import environments
@@ -16,6 +15,7 @@ from krolik.engines.frameworks import Framework
 from krolik.engines.worker import Listener, work
 from krolik.errors import InvalidFile, InvalidLabels, NotFound
 from krolik.inference.model import ModelDescription, PoseModel, pack
+from krolik.rendering.annotated import write_image
 from krolik.skeleton import Keypoint, Skeleton, palette
 from krolik.training.machine import core_count
 
@@ -62,7 +62,7 @@ def adopt(
     height, width = shown[0].shape[:2]
     with tempfile.TemporaryDirectory(prefix="krolik-") as place:
         folder = Path(place)
-        pictures = [_written(folder / f"{number:06d}.png", frame) for number, frame in enumerate(shown)]
+        pictures = [write_image(folder / f"{number:06d}.png", frame).name for number, frame in enumerate(shown)]
         task = {"do": "adopt", "source": str(source.absolute()), "keypoints": skeleton.names, "pictures": pictures,
                 "size": (width, height)}  # fmt: skip
         told = work(framework, environment, task, folder, listener)
@@ -87,13 +87,6 @@ def adopt(
     packed = pack(about, onnx, None)
     ensure_same(framework, PoseModel(packed, core_count(), name), dict(enumerate(shown)), told["checked"])
     return Adopted(packed, bones, plan, by)
-
-
-def _written(path: Path, frame: np.ndarray) -> str:
-    done, coded = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    assert done  # PNG holds every uint8 picture
-    path.write_bytes(coded.tobytes())
-    return path.name
 
 
 def _skeleton(names: Sequence[str]) -> Skeleton:

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from krolik.engines import environments
@@ -27,6 +26,7 @@ from krolik.evaluation.calibration import Calibration, fit
 from krolik.inference.model import ModelDescription, PoseModel, pack
 from krolik.inference.pipeline import predict_frame
 from krolik.poses import State
+from krolik.rendering.annotated import write_image
 from krolik.training.budget import Budget
 from krolik.training.machine import MachineFingerprint
 from krolik.training.plan import Settings
@@ -159,9 +159,7 @@ def _write(data: TrainingSet, size: tuple[int, int], folder: Path) -> list[Sampl
     rows = []
     for number, sample in enumerate([*train, *validation]):
         image = f"frames/{number:06d}.png"
-        done, coded = cv2.imencode(".png", cv2.cvtColor(data.load(sample.key), cv2.COLOR_RGB2BGR))
-        assert done  # PNG holds every uint8 picture
-        (folder / image).write_bytes(coded.tobytes())
+        write_image(folder / image, data.load(sample.key))
         animals = [
             [[float(x), float(y)] if state >= State.OCCLUDED else None for (x, y), state in zip(points, states)]
             for points, states in zip(sample.points, sample.states)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from krolik.errors import NotFound
+from krolik.errors import Cancelled, NotFound, StorageError
 from krolik.project.file import ProjectFile
 
 PART_BYTES = 1 << 26  # of a checkpoint in one value
@@ -45,6 +47,20 @@ def finish(file: ProjectFile, run: int, status: Status, **result: object) -> Non
         )  # fmt: skip
         if status == "done":
             file.execute("DELETE FROM checkpoint_part WHERE run = ?", run)
+
+
+@contextmanager
+def broken_off(file: ProjectFile, run: int) -> Iterator[None]:
+    """What is done with a run; an error within ends it as cancelled or failed, and goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Cancelled):
+        finish(file, run, "cancelled")
+        raise
+    except BaseException as error:
+        with suppress(StorageError):  # a full disk is what is being told of already
+            finish(file, run, "failed", error=str(error))
+        raise
 
 
 def keep_part(file: ProjectFile, run: int, name: str, part: object) -> None:
