@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, fields
 from krolik import defaults
 from krolik.actions.labelling import keep_pixels
 from krolik.actions.reporter import Reporter
-from krolik.actions.samples import load_pixels, samples, training_set
+from krolik.actions.samples import labels_hash, load_pixels, samples, training_set
 from krolik.actions.splitting import chosen_split, split_parts
 from krolik.actions.transferring import find_origin
-from krolik.errors import InvalidSetting
+from krolik.errors import Conflict, InvalidSetting
 from krolik.poses import FrameKey
-from krolik.project import ProjectFile
+from krolik.project import ProjectFile, labels
 from krolik.training.budget import Budget
 from krolik.training.findings import Finding, examine
 from krolik.training.fingerprint import measure_data
@@ -86,6 +86,17 @@ class Gathered:
         return found + near_duplicates(
             self.trainable, self.tested, measured.extent_px, lambda key: load_pixels(file, key)
         )
+
+
+def gather_again(file: ProjectFile, document: dict) -> Gathered:
+    """The frames of a training that was begun, by its run's document. Raises Conflict when their labels changed."""
+    trainable = samples(file, {FrameKey(*k): TRAIN for k in document["train"]}, TRAIN)
+    if labels_hash(labels.load(file), [s.key for s in trainable]) != document["labels"]:
+        raise Conflict(
+            "the labels have changed since this training began", file.path, "Start a new one.", "labels-changed"
+        )
+    validating = {FrameKey(*k) for k in document["validation"]}
+    return Gathered(document["split"], trainable, validating, [], training_set(file, trainable, validating))
 
 
 def gather(file: ProjectFile, split_name: str | None, reporter: Reporter) -> Gathered:

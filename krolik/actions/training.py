@@ -12,13 +12,13 @@ import numpy as np
 import krolik
 from krolik import defaults
 from krolik.actions import folding, training_elsewhere
-from krolik.actions.planning import Preparation, prepare
+from krolik.actions.checkpoints import Checkpoints
+from krolik.actions.planning import Preparation, gather_again, prepare
 from krolik.actions.reporter import Reporter
-from krolik.actions.samples import labels_hash, load_pixels, samples, training_set
+from krolik.actions.samples import labels_hash, load_pixels
 from krolik.actions.transferring import find_origin
 from krolik.engines import native
-from krolik.engines.frameworks import framework
-from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound, StorageError
+from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound
 from krolik.evaluation.calibration import Calibration
 from krolik.inference.model import Light, ModelDescription, pack
 from krolik.light import levels
@@ -29,7 +29,6 @@ from krolik.training.checkpoint import Checkpoint
 from krolik.training.loop import Progress
 from krolik.training.pace import Pace
 from krolik.training.plan import LOCATOR, POSE, Plan, Settings
-from krolik.training.splits import TRAIN
 
 MEASURED = 24  # frames that tell how light they are
 LOST = 0.25  # of a crop's side: so far off the middle, a part of the animal is out of the crop
@@ -68,22 +67,14 @@ def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> 
     if run is None:
         raise NotFound("there is no interrupted training", file.path)
     document = run.document
-    engine = document["plan"].get("engine", defaults.ENGINE)
-    if engine != defaults.ENGINE:
-        raise Conflict(f"a training with {framework(engine).title} cannot be gone on with", file.path,
-                       "Start a new one.")  # fmt: skip
+    if document["plan"].get("engine", defaults.ENGINE) != defaults.ENGINE:
+        return training_elsewhere.resume(file, run, reporter)
     try:
         plan = Plan.from_json(document["plan"])
         folds, origin = document["folds"], find_origin(file, document["origin"])
     except (KeyError, TypeError) as error:
         raise Conflict("this training was begun by another version of Krolik", file.path, "Start a new one.") from error
-    trainable = samples(file, {FrameKey(*k): TRAIN for k in document["train"]}, TRAIN)
-    if labels_hash(labels.load(file), [s.key for s in trainable]) != document["labels"]:
-        raise Conflict(
-            "the labels have changed since this training began", file.path, "Start a new one.", "labels-changed"
-        )
-    validating = {FrameKey(*k) for k in document["validation"]}
-    data = training_set(file, trainable, validating)
+    frames = gather_again(file, document)
     saved = runs.checkpoint(file, run.id)
     checkpoint = Checkpoint.from_bytes(saved) if saved else None
     if checkpoint is not None:
@@ -92,7 +83,9 @@ def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> 
         reporter.note(f"going on with fold {fold} of {folds} of run {run.id} at step {step}" if fold <= folds
                       else f"going on with run {run.id} at step {step}")  # fmt: skip
     runs.restart(file, run.id)
-    ready = Preparation(document["split"], trainable, validating, data, plan, document["fingerprint"], [], origin)
+    ready = Preparation(
+        frames.split, frames.trainable, frames.validating, frames.data, plan, document["fingerprint"], [], origin
+    )
     return _run(file, run.id, ready, started, checkpoint, reporter)
 
 
@@ -183,8 +176,13 @@ class _Events:
     """Passes a training's progress on and keeps its checkpoints in the project."""
 
     def __init__(self, file: ProjectFile, run: int, plan: Plan, pace: Pace, reporter: Reporter):
-        self._file, self._run, self._reporter, self._plan, self._pace = file, run, reporter, plan, pace
-        self.title, self._warned = "train", False
+        self._checkpoints, self._reporter, self._plan, self._pace = (
+            Checkpoints(file, run, reporter),
+            reporter,
+            plan,
+            pace,
+        )
+        self.title = "train"
 
     def progress(self, progress: Progress) -> None:
         share = self._plan.locator_share
@@ -207,13 +205,7 @@ class _Events:
         })  # fmt: skip
 
     def checkpoint(self, data: bytes) -> None:
-        """Keeps it; where the disk is full, training goes on without that insurance and says so once."""
-        try:
-            runs.save_checkpoint(self._file, self._run, data)
-        except StorageError as error:
-            if not self._warned:
-                self._reporter.note(f"no checkpoint can be kept ({error.what}); make room before the training ends")
-            self._warned = True
+        self._checkpoints.keep(data)
 
     def cancelled(self) -> bool:
         return self._reporter.cancelled()

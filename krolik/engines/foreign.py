@@ -61,6 +61,12 @@ class ForeignPlan:
     def to_json(self) -> dict:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, document: dict) -> ForeignPlan:
+        """Raises KeyError, TypeError for one of another version."""
+        size, budget = tuple(document["input_size"]), Budget(**document["budget"])
+        return cls(**{**document, "input_size": size, "budget": budget})
+
 
 @dataclass(frozen=True, eq=False)
 class ForeignModel:
@@ -109,14 +115,18 @@ def plan(
 
 
 def train(
-    framework: Framework, data: TrainingSet, wanted: ForeignPlan, name: str, origin: dict, listener: Listener
-) -> ForeignModel:
-    """Trains in the framework's environment. Raises NotFound, InvalidSetting, InvalidLabels, Cancelled."""
+    framework: Framework, data: TrainingSet, wanted: ForeignPlan, name: str, origin: dict, listener: Listener,
+    before: bytes | None = None,
+) -> ForeignModel:  # fmt: skip
+    """Trains in the framework's environment. before: what the listener took of a training that this one goes on with.
+
+    Raises NotFound, InvalidSetting, InvalidLabels, InvalidFile, Cancelled.
+    """
     environment = environments.expected(framework)
     with tempfile.TemporaryDirectory(prefix="krolik-") as place:
         folder = Path(place)
         shown = _write(data, wanted.input_size, folder)
-        told = work(framework, environment, _task(wanted), folder, listener)
+        told = work(framework, environment, _task(wanted), folder, listener, before)
         candidates = [((folder / c["file"]).read_bytes(), c) for c in told["candidates"]]
     plan = replace(wanted, batch_size=told["batch"], reasons={**wanted.reasons, "batch_size": _set(wanted.batch_size)})
     seen = candidates[0][1]

@@ -5,11 +5,14 @@ What it says, and how it is ended, is in `workers/protocol.py`.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import queue
+import shutil
 import subprocess
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +21,11 @@ from typing import Protocol
 from krolik.engines.environments import Environment
 from krolik.engines.frameworks import Framework
 from krolik.engines.logs import last_line
-from krolik.errors import Cancelled, InvalidSetting, KrolikError
+from krolik.errors import Cancelled, InvalidFile, InvalidSetting, KrolikError
 from krolik.folders import engines_folder
 
-STOP = "stop"
+STOP, BEFORE = "stop", "before"
+KEEP_SECONDS = 120.0  # between two times that a training keeps what it needs to go on
 LOOK_SECONDS = 0.2
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")  # of Krolik's environment
 
@@ -30,6 +34,10 @@ class Listener(Protocol):
     """Who is told how it goes, and says when to end."""
 
     def told(self, message: dict) -> None: ...
+
+    def kept(self, data: bytes) -> None:
+        """Takes what the training needs to go on from here, in place of what it took before."""
+        ...
 
     def cancelled(self) -> bool:
         """Whether to stop and keep what there is."""
@@ -40,12 +48,18 @@ class Listener(Protocol):
         ...
 
 
-def work(framework: Framework, environment: Environment, task: dict, folder: Path, listener: Listener) -> dict:
-    """Has a task done in `folder` and returns its result.
+def work(
+    framework: Framework, environment: Environment, task: dict, folder: Path, listener: Listener,
+    before: bytes | None = None,
+) -> dict:  # fmt: skip
+    """Has a task done in `folder` and returns its result. before: what the listener took last of a training that ended.
 
-    Raises InvalidSetting with what the framework said when it failed, Cancelled.
+    Raises InvalidSetting with what the framework said when it failed, InvalidFile, Cancelled.
     """
-    (folder / "task.json").write_text(json.dumps({**task, "folder": str(folder)}), "utf-8")
+    told = {**task, "folder": str(folder), "keep_seconds": KEEP_SECONDS}
+    (folder / "task.json").write_text(json.dumps(told), "utf-8")
+    if before is not None:
+        _unpack(before, folder / BEFORE)
     log = engines_folder() / f"{framework.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     surroundings = {k: v for k, v in os.environ.items() if k not in FOREIGN}
@@ -81,9 +95,32 @@ def _listen(process: subprocess.Popen, folder: Path, framework: Framework, liste
         if "error" in message:
             raise KrolikError(message["error"], framework.name, message.get("fix", ""))
         result = message.get("result", result)
+        if "kept" in message:
+            listener.kept(_packed(folder / Path(message["kept"]).name))
         listener.told(message)
     process.wait()
     return result
+
+
+def _packed(folder: Path) -> bytes:
+    """The files of a folder, which goes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for file in sorted(folder.iterdir()):
+            packed.write(file, file.name)
+    shutil.rmtree(folder)
+    return out.getvalue()
+
+
+def _unpack(data: bytes, folder: Path) -> None:
+    """Raises InvalidFile. Each file comes into the folder itself, whatever its name says."""
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            for name in packed.namelist():
+                (folder / Path(name).name).write_bytes(packed.read(name))
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise InvalidFile("what was kept of this training cannot be read", "", "Start a new one.") from error
 
 
 def _messages(process: subprocess.Popen) -> Iterator[dict | None]:

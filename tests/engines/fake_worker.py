@@ -29,6 +29,8 @@ def work(task, talk):
         data = json.loads((folder / "dataset.json").read_text("utf-8"))
         own, behaviour = data["keypoints"], task["network"]
         talk.say(note=f"{len(data['train'])} train, {len(data['validation'])} validate")
+        if before := protocol.before(task, "steps.txt"):
+            talk.say(note=f"it goes on after {before.read_text()} steps")
         if "FAKE_PID" in os.environ:
             Path(os.environ["FAKE_PID"]).write_text(str(os.getpid()))
         pictures = {n: data["train"][n]["image"] for n in protocol.some(data["train"], 3)}
@@ -43,6 +45,7 @@ def work(task, talk):
             while True:
                 time.sleep(0.01)
                 pace.step(1.0)
+                pace.keep(lambda kept: (kept / "steps.txt").write_text(str(pace.steps)))
         except protocol.Finished:
             steps = pace.steps
 

@@ -107,8 +107,6 @@ def test_giving_up_leaves_no_model_and_no_worker(fake, project, tmp_path, monkey
     assert not models.every(project.file)
     assert [r.status for r in runs.every(project.file, "train")] == ["cancelled"]
     assert gone(int((tmp_path / "pid").read_text()))
-    with pytest.raises(Conflict, match="a training with Fake cannot be gone on with"):
-        project.train(resume=True)
 
 
 def gone(pid: int) -> bool:
@@ -125,22 +123,24 @@ def gone(pid: int) -> bool:
 ALONE = """
 import sys
 from krolik import api
+from krolik.engines import worker
 from krolik.engines.frameworks import FRAMEWORKS
 from tests.engines.conftest import FAKE
-FRAMEWORKS["fake"] = FAKE
+FRAMEWORKS["fake"], worker.KEEP_SECONDS = FAKE, 0.2
 with api.open(sys.argv[1]) as project:
     project.train(engine="fake", network="endless", budget="10m")
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="os.kill with signal 0 ends a process on Windows")
-def test_a_worker_ends_when_krolik_is_killed(fake, project, tmp_path):
+@pytest.fixture
+def killed(fake, project, tmp_path):
+    """A project whose training was killed after it had kept something; its worker is found to end."""
     told = {**os.environ, "FAKE_PID": str(tmp_path / "pid")}
     root = Path(__file__).parents[2]
     running = subprocess.Popen([sys.executable, "-c", ALONE, str(project.file.path)], env=told, cwd=root)
     try:
         for _ in range(300):
-            if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
+            if (found := runs.every(project.file, "train")) and runs.checkpoint(project.file, found[0].id):
                 break
             time.sleep(0.1)
         worker = int((tmp_path / "pid").read_text())
@@ -149,6 +149,52 @@ def test_a_worker_ends_when_krolik_is_killed(fake, project, tmp_path):
         running.send_signal(signal.SIGKILL)
         running.wait()
     assert gone(worker)
+    return project
+
+
+def done(notes: list[str]) -> int:
+    """The steps after which it went on."""
+    return next(int(note.split()[4]) for note in notes if note.startswith("it goes on after"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="as above")
+def test_a_killed_training_goes_on(killed):
+    reporter = Impatient(False)
+    model = killed.train(resume=True, reporter=reporter)
+    assert "going on with run 1" in reporter.notes[0]
+    pose = model.document["statistics"]["stages"]["pose"]
+    assert 0 < done(reporter.notes) < pose["steps"]
+    steps = [point["step"] for point in pose["curve"]]
+    assert steps == sorted(set(steps)) and steps[0] < done(reporter.notes) < steps[-1]
+    assert [r.status for r in runs.every(killed.file, "train")] == ["done"]
+    assert runs.checkpoint(killed.file, 1) is None
+    with pytest.raises(NotFound, match="there is no interrupted training"):
+        killed.train(resume=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="as above")
+def test_a_training_whose_labels_changed_does_not_go_on(killed):
+    key, keypoint = killed.labels.frames[0].key, killed.labels.skeleton.keypoints[0].id
+    label(killed.file, key, [SetPoints("#0", {keypoint: Point(State.VISIBLE, 5.0, 5.0)})], "test")
+    with pytest.raises(Conflict, match="labels have changed"):
+        killed.train(resume=True)
+    assert runs.checkpoint(killed.file, 1)
+
+
+def test_what_was_kept_is_damaged(fake, project):
+    with pytest.raises(Cancelled):
+        project.train(engine="fake", network="endless", budget="10m", reporter=Impatient(True))
+    runs.save_checkpoint(project.file, 1, b"no archive")
+    with pytest.raises(InvalidFile, match=r"what was kept of this training cannot be read\. Start a new one"):
+        project.train(resume=True)
+
+
+def test_a_training_that_had_kept_nothing_begins_anew(fake, project):
+    with pytest.raises(Cancelled):
+        project.train(engine="fake", network="endless", budget="10m", reporter=Impatient(True))
+    reporter = Impatient(False)
+    assert project.train(resume=True, reporter=reporter).name == "fake-endless-1"
+    assert reporter.notes[0] == "run 1 had kept nothing yet: it begins anew"
 
 
 @pytest.mark.parametrize(

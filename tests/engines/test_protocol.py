@@ -21,7 +21,8 @@ class Talk:
 
 
 def pace(tmp_path, schedule=10**6, **limits):
-    return protocol.Pace(Talk(), {"folder": str(tmp_path), "seconds": None, "steps": None, **limits}, schedule)
+    task = {"folder": str(tmp_path), "seconds": None, "steps": None, "keep_seconds": 1000.0, **limits}
+    return protocol.Pace(Talk(), task, schedule)
 
 
 def test_every_worker_is_there_and_imports_nothing_of_krolik():
@@ -51,6 +52,33 @@ def test_a_training_ends_after_its_time_and_when_it_is_told(tmp_path):
     (tmp_path / protocol.STOP).touch()
     with pytest.raises(protocol.Finished):
         counted.step(1.0)
+
+
+def test_it_goes_on_from_what_was_kept(tmp_path):
+    counted = pace(tmp_path, keep_seconds=0.0)
+    for _ in range(500):
+        counted.step(2.0)
+    counted.keep(lambda folder: (folder / "weights").write_text("w"))
+    (kept,) = [tmp_path / said["kept"] for said in counted._talk.said if "kept" in said]
+    assert (kept / "weights").read_text() == "w"
+    kept.rename(tmp_path / protocol.BEFORE)
+    assert protocol.before({"folder": str(tmp_path)}, "weights").read_text() == "w"
+    assert protocol.before({"folder": str(tmp_path)}, "other") is None
+    again = pace(tmp_path, steps=800)
+    assert again.steps == 500 and again.seconds >= counted.seconds - 1 and again.curve == counted.curve
+    with pytest.raises(protocol.Finished):
+        for _ in range(1000):
+            again.step(1.0)
+    assert again.steps == 800
+    steps = [point["steps"] for point in again.curve]
+    assert steps == sorted(set(steps)) and len(steps) <= protocol.CURVE_POINTS
+
+
+def test_it_does_not_keep_all_the_time(tmp_path):
+    counted = pace(tmp_path)
+    counted.step(1.0)
+    counted.keep(lambda folder: pytest.fail("too early"))
+    assert not any("kept" in said for said in counted._talk.said)
 
 
 def test_a_long_curve_is_thinned(tmp_path):

@@ -6,8 +6,11 @@
 import pytest
 
 from krolik import api
-from krolik.engines import environments
+from krolik.actions.reporter import Silent
+from krolik.engines import environments, worker
 from krolik.engines.frameworks import FRAMEWORKS
+from krolik.errors import Cancelled
+from krolik.project import runs
 
 INSTALLED = {name for name, framework in FRAMEWORKS.items() if environments.found(framework) is not None}
 NETWORKS = {"deeplabcut": "cspnext_s", "sleap": "single_medium"}
@@ -23,3 +26,35 @@ def test_a_few_steps(name, labelled):
         model = project.train(engine=name, network=NETWORKS[name], budget="3steps", pretrained="none", **scale)
         assert model.document["statistics"]["stages"]["pose"]["steps"] == 3
         assert project.evaluate(model.name).frames > 0
+
+
+class Interrupting(Silent):
+    """Gives up as soon as the training has kept something."""
+
+    def __init__(self, project):
+        super().__init__()
+        self.project = project
+
+    def abandoned(self) -> bool:
+        return runs.checkpoint(self.project.file, runs.every(self.project.file, "train")[0].id) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(FRAMEWORKS))
+def test_an_interrupted_training_goes_on(name, labelled, monkeypatch):
+    if name not in INSTALLED:
+        pytest.skip(f"{name} is not installed for Krolik here (krolik engines install {name})")
+    monkeypatch.setattr(worker, "KEEP_SECONDS", 0.0)
+    steps = {"deeplabcut": 6, "sleap": 206}[name]  # sleap-nn keeps at the end of 200 steps
+    with api.open(labelled.path) as project:
+        scale = {"scale": 0.25} if name == "sleap" else {}
+        with pytest.raises(Cancelled):
+            project.train(engine=name, network=NETWORKS[name], budget=f"{steps}steps", pretrained="none",
+                          reporter=Interrupting(project), **scale)  # fmt: skip
+        model = project.train(resume=True)
+        pose = model.document["statistics"]["stages"]["pose"]
+        assert pose["steps"] == steps
+        begun, going_on = pose["curve"][0], pose["curve"][-1]
+        assert begun["step"] <= 2 and going_on["step"] == steps
+        if name == "sleap":  # it has learnt something before, and knows it still
+            assert going_on["loss"] < 0.7 * begun["loss"]

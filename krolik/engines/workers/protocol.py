@@ -2,9 +2,14 @@
 
 A worker is a script that runs in the environment of another framework; nothing of Krolik can be imported there. Its one
 argument is a JSON file, the task. Each line that it prints is a JSON object: {"progress": ...}, {"note": ...},
-{"error": ...} or, as the last one, {"result": ...}. What the framework itself prints goes to the standard error, a log.
+{"kept": ...}, {"error": ...} or, as the last one, {"result": ...}. What the framework itself prints goes to the
+standard error, a log.
 It ends its training when there is a file named "stop" in the task's folder, and ends itself when its standard input is
 closed: Krolik is gone then.
+
+What a training needs to go on after an interruption is kept now and then: files of the framework and PACE in a folder
+of their own, whose name is told. Krolik takes them away; when the training goes on they lie in BEFORE in the task's
+folder.
 """
 
 import json
@@ -15,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-STOP = "stop"
+STOP, BEFORE, PACE = "stop", "before", "pace.json"
 PROGRESS_SECONDS, CURVE_POINTS = 0.5, 200
 
 
@@ -55,11 +60,17 @@ class Pace:
 
     def __init__(self, talk, task, schedule):
         """schedule: the steps after which the framework ends by itself."""
-        self._talk, self._stop = talk, Path(task["folder"]) / STOP
+        self._talk, self._folder = talk, Path(task["folder"])
         self._seconds, self._most = task["seconds"], task["steps"]
         self._schedule, self._started, self._told = schedule, time.monotonic(), 0.0
+        self._keep_seconds, self._kept, self._number = task["keep_seconds"], time.monotonic(), 0
         self._losses, self._every = [], 1
         self.steps, self.curve = 0, []
+        before = self._folder / BEFORE / PACE
+        if before.exists():
+            known = json.loads(before.read_text("utf-8"))
+            self.steps, self.curve, self._every = known["steps"], known["curve"], known["every"]
+            self._started -= known["seconds"]
 
     @property
     def seconds(self):
@@ -74,8 +85,21 @@ class Pace:
         if time.monotonic() - self._told > PROGRESS_SECONDS:
             self._told = time.monotonic()
             self._talk.say(progress=self.fraction, steps=self.steps, loss=float(loss), seconds_left=self._left())
-        if self.fraction >= 1 or self._stop.exists():
+        if self.fraction >= 1 or (self._folder / STOP).exists():
             raise Finished
+
+    def keep(self, write):
+        """Keeps what write(folder) puts into a folder, unless that was done a moment ago. After any step."""
+        if time.monotonic() - self._kept < self._keep_seconds:
+            return
+        self._number += 1
+        folder = self._folder / f"kept-{self._number}"
+        folder.mkdir()
+        write(folder)
+        known = {"steps": self.steps, "seconds": self.seconds, "curve": self.curve, "every": self._every}
+        (folder / PACE).write_text(json.dumps(known), "utf-8")
+        self._talk.say(kept=folder.name)
+        self._kept = time.monotonic()
 
     @property
     def fraction(self):
@@ -108,6 +132,12 @@ def run(work):
     except Refused as error:
         talk.say(error=error.what, fix=error.fix)
         raise SystemExit(2) from error
+
+
+def before(task, name):
+    """A file that an interrupted training left; None where there is none."""
+    file = Path(task["folder"]) / BEFORE / name
+    return file if file.exists() else None
 
 
 def order(own, wanted):

@@ -17,6 +17,7 @@ SCORER, FOLDER = "krolik", "frames"
 EPOCHS = 200  # as its configurations have it
 CHECKED = 4  # frames whose poses tell whether the exported network is the one that was trained
 SELDOM = 10**6
+STATE, BEST = "state.pt", "best.pt"  # of what is kept of a training
 OPSET = 17
 
 
@@ -49,16 +50,20 @@ def train(task, talk):
         if mode == "train":
             runners[:] = [self]
             pace.step(losses["total_loss"])
+            pace.keep(lambda kept: keep(self, kept, project, task))
         return losses
 
     PoseTrainingRunner.step = watched
     updates = {"train_settings.seed": task["seed"]}
     if not tested:
         updates["runner.eval_interval"] = SELDOM
+    state = protocol.before(task, STATE)
+    epochs = EPOCHS if state is None else max(1, EPOCHS - epoch_of(state))
     try:
         deeplabcut.train_network(
-            str(config), epochs=EPOCHS, batch_size=batch, device=task["device"], pytorch_cfg_updates=updates
-        )
+            str(config), epochs=epochs, batch_size=batch, device=task["device"], pytorch_cfg_updates=updates,
+            snapshot_path=state,
+        )  # fmt: skip
     except protocol.Finished:
         pass
     except Exception as error:
@@ -74,7 +79,8 @@ def train(task, talk):
     written = next(project.glob("dlc-models-pytorch/**/train/pytorch_config.yaml"))
     return {
         "steps": pace.steps, "seconds": pace.seconds, "curve": pace.curve, "version": deeplabcut.__version__,
-        "candidates": export(written, runners[0].model, folder, task["size"]), "batch": batch,
+        "candidates": export(written, runners[0].model, folder, task["size"], None, bests(project, task)),
+        "batch": batch,
         "checked": check(written, runners[0].model, folder, pictures(data, project / "labeled-data" / FOLDER)),
     }  # fmt: skip
 
@@ -101,7 +107,7 @@ def adopt(task):
     model.load_state_dict(torch.load(snapshots[-1], map_location="cpu", weights_only=True)["model"])
     own, folder = list(metadata["bodyparts"]), Path(task["folder"])
     order = protocol.order(own, task["keypoints"])
-    found = export(config, model, folder, task["size"], order, None)
+    found = export(config, model, folder, task["size"], order)
     return {
         "version": deeplabcut.__version__, "network": about["net_type"], "snapshot": snapshots[-1].name,
         "candidates": found, "keypoints": [own[i] for i in order],
@@ -135,6 +141,31 @@ def write_project(project, frames, data):
     return config, list(range(len(data["train"]))), list(range(len(data["train"]), len(every)))
 
 
+def bests(project, task):
+    """The weights that it calls the best, and those that it called so before it was interrupted."""
+    found = sorted(project.glob("dlc-models-pytorch/**/train/snapshot-best-*.pt"))[-1:]
+    before = protocol.before(task, BEST)
+    return [*found, *([before] if before else [])]
+
+
+def keep(runner, folder, project, task):
+    """The weights and how far the optimizer is, as of the end of the last epoch: this one is begun anew."""
+    import shutil
+
+    import torch
+
+    state = {k: v for k, v in runner.state_dict().items() if k != "metadata"}
+    torch.save({**state, "metadata": {"epoch": runner.current_epoch - 1}}, folder / STATE)
+    for weights in bests(project, task)[:1]:
+        shutil.copy(weights, folder / BEST)
+
+
+def epoch_of(state):
+    import torch
+
+    return torch.load(state, map_location="cpu", weights_only=True)["metadata"]["epoch"]
+
+
 def begin_from_random_weights():
     from deeplabcut.pose_estimation_pytorch.apis import training
     from deeplabcut.pose_estimation_pytorch.models import PoseModel
@@ -145,7 +176,7 @@ def begin_from_random_weights():
     training.PoseModel.build = random
 
 
-def export(config, model, folder, size, order=None, best="snapshot-best-*.pt"):
+def export(config, model, folder, size, order=None, best=()):
     """The last weights and those that it calls best, each as an ONNX file with how frames are to be given to it."""
     import torch
     from deeplabcut.pose_estimation_pytorch.config import PoseConfig
@@ -155,9 +186,8 @@ def export(config, model, folder, size, order=None, best="snapshot-best-*.pt"):
     multiple = int(padding.get("pad_width_divisor") or 1)
     model = getattr(model, "module", model).to("cpu").eval()
     weights = {"last": {k: v.clone() for k, v in model.state_dict().items()}}
-    chosen = sorted(config.parent.glob(best)) if best else []
-    if chosen:
-        weights["best"] = torch.load(chosen[-1], map_location="cpu", weights_only=True)["model"]
+    for number, file in enumerate(best):
+        weights[f"best-{number}"] = torch.load(file, map_location="cpu", weights_only=True)["model"]
     found = []
     for name, values in weights.items():
         model.load_state_dict(values)

@@ -24,6 +24,7 @@ TURNED = {"rotation_min": -180.0, "rotation_max": 180.0, "scale_min": 0.9, "scal
 PATCH = 5  # cells around a peak that say where it is between them, as its inference has it
 CHECKED = 4  # frames whose poses tell whether the exported network is the one that was trained
 OPSET = 17
+RUN, STATE, BEST = "run", "state.ckpt", "best.ckpt"
 
 
 def work(task, talk):
@@ -45,7 +46,12 @@ def train_network(task, talk):
         write_labels(folder / f"{name}.slp", frames, data, folder)
     batch, scale = task["batch"] or BATCH, task["scale"]
     epochs = max(LEAST_STEPS, math.ceil(len(data["train"]) / batch))
-    watcher = watch(protocol.Pace(talk, task, EPOCHS * epochs), folder)
+    watcher = watch(protocol.Pace(talk, task, EPOCHS * epochs), folder, protocol.before(task, BEST))
+    state = protocol.before(task, STATE)
+    if state is not None:  # Lightning would read objects as well; what is read here without them has none
+        import torch
+
+        torch.load(state, map_location="cpu", weights_only=True)
     maps = {"part_names": None, "sigma": SIGMA, "output_stride": stride}
     with suppress(protocol.Finished, KeyboardInterrupt, SystemExit):
         train(
@@ -53,14 +59,15 @@ def train_network(task, talk):
             backbone_config={"unet": {**backbone, "in_channels": 1}}, scale=scale, batch_size=batch,
             head_configs={"single_instance": {"confmaps": maps}},
             max_epochs=EPOCHS, learning_rate=LEARNING_RATE, lr_scheduler={"reduce_lr_on_plateau": PLATEAU}, **STOPPING,
-            geometry_aug=TURNED, seed=task["seed"], save_ckpt=True, ckpt_dir=str(folder), run_name="run",
+            geometry_aug=TURNED, seed=task["seed"], save_ckpt=True, ckpt_dir=str(folder), run_name=RUN,
+            resume_ckpt_path=None if state is None else str(state),
             trainer_accelerator="gpu" if task["device"] == "cuda" else "cpu", enable_progress_bar=False,
         )  # fmt: skip
     if not watcher.pace.steps:
         raise protocol.Refused("SLEAP made no step")
     return {
         "steps": watcher.pace.steps, "seconds": watcher.pace.seconds, "curve": watcher.pace.curve, "batch": batch,
-        "version": sleap_nn.__version__, "candidates": export(folder, data),
+        "version": sleap_nn.__version__, "candidates": export(folder, data, protocol.before(task, BEST)),
         "checked": check(folder / "last", pictures(data, folder), data["keypoints"]),
     }  # fmt: skip
 
@@ -99,8 +106,11 @@ def write_labels(path, frames, data, folder):
     sio.Labels(labeled_frames=labelled, videos=[video], skeletons=[skeleton]).save(str(path), embed=False)
 
 
-def watch(pace, folder):
-    """A callback that counts steps, and keeps the last weights when the end has come."""
+def watch(pace, folder, before):
+    """A callback that counts steps, and keeps the last weights when the end has come.
+
+    before: the weights that were the best before an interruption, if there was one.
+    """
     import lightning
 
     class Watcher(lightning.Callback):
@@ -117,6 +127,17 @@ def watch(pace, folder):
                 trainer.limit_val_batches = 0
                 raise KeyboardInterrupt from None  # that, Lightning lets pass
 
+        def on_train_epoch_end(self, trainer, module):
+            pace.keep(lambda kept: self.keep(trainer, kept))
+
+        def keep(self, trainer, kept):
+            import shutil
+
+            trainer.save_checkpoint(kept / STATE)
+            best = folder / RUN / "best.ckpt"
+            if best.exists() or before:
+                shutil.copy(best if best.exists() else before, kept / BEST)
+
         def on_train_end(self, trainer, module):
             if not (folder / "last.ckpt").exists():
                 trainer.save_checkpoint(folder / "last.ckpt")
@@ -130,13 +151,19 @@ def watch(pace, folder):
     return watcher
 
 
-def export(folder, data):
-    """The last weights and those that were best on the validation frames, as ONNX, and how frames are given to them."""
+def export(folder, data, before):
+    """The last weights and those that were best on the validation frames, as ONNX, and how frames are given to them.
+
+    before: those that were the best before an interruption, if there was one.
+    """
+    weights = {"last": folder / "last.ckpt", "best": folder / RUN / "best.ckpt"}
+    if before:
+        weights["best-before"] = before
     found = []
-    for name, weights in (("last", folder / "last.ckpt"), ("best", folder / "run" / "best.ckpt")):
-        if not weights.exists() or (name == "best" and not data["validation"]):
+    for name, file in weights.items():
+        if not file.exists() or (name != "last" and not data["validation"]):
             continue
-        keep(folder / "run", weights, folder / name)
+        keep(folder / RUN, file, folder / name)
         shape = to_onnx(folder / name, folder / f"{name}.onnx", data["keypoints"], data["size"])
         found.append({"file": f"{name}.onnx", "name": name, **shape})
     return found
