@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Generic, TypeVar
 
 from krolik import defaults
 from krolik.actions.labelling import keep_pixels
@@ -10,6 +11,7 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import labels_hash, load_pixels, samples, training_set
 from krolik.actions.splitting import chosen_split, split_parts
 from krolik.actions.transferring import find_origin
+from krolik.engines.foreign import ForeignPlan
 from krolik.errors import Conflict, InvalidSetting
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, labels
@@ -23,16 +25,18 @@ from krolik.training.planning import plan_training
 from krolik.training.splits import TEST, TRAIN, validation_keys
 from krolik.training.training_set import Sample, TrainingSet
 
+P = TypeVar("P", Plan, ForeignPlan)
+
 
 @dataclass(frozen=True, eq=False)
-class Preparation:
+class Preparation(Generic[P]):
     """Everything that is known before the first step. `trainable` are the frames that train or validate."""
 
     split: str
     trainable: list[Sample] = field(repr=False)
     validating: set[FrameKey] = field(repr=False)
     data: TrainingSet = field(repr=False)
-    plan: Plan
+    plan: P
     fingerprint: dict
     findings: list[Finding]
     origin: Origin | None
@@ -55,11 +59,11 @@ def wishes(
     return Settings(network, budget=Budget.parse(budget), seed=seed, **settings)  # pyright: ignore
 
 
-def prepare(file: ProjectFile, settings: Settings, split_name: str | None, reporter: Reporter) -> Preparation:
-    """split_name: None for the split that was made last. Raises InvalidLabels, InvalidSetting, NotFound."""
-    if settings.engine != defaults.ENGINE:
-        raise InvalidSetting("only trainings by Krolik itself are planned", "--engine",
-                             "Another framework configures its networks itself.")  # fmt: skip
+def prepare(file: ProjectFile, settings: Settings, split_name: str | None, reporter: Reporter) -> Preparation[Plan]:
+    """Of a training by Krolik itself. split_name: None for the split that was made last.
+
+    Raises InvalidLabels, InvalidSetting, NotFound.
+    """
     frames = gather(file, split_name, reporter)
     origin = find_origin(file, settings.pretrained)
     plan, fingerprint = plan_training(frames.data, settings, origin)

@@ -18,6 +18,7 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import labels_hash, load_pixels
 from krolik.actions.transferring import find_origin
 from krolik.engines import native
+from krolik.engines.foreign import ForeignPlan
 from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound
 from krolik.evaluation.calibration import Calibration
 from krolik.inference.model import Light, ModelDescription, pack
@@ -60,6 +61,14 @@ def train(
     return _run(file, run, ready, started, None, reporter)
 
 
+def plan(
+    file: ProjectFile, settings: Settings, split_name: str | None, reporter: Reporter
+) -> Preparation[Plan] | Preparation[ForeignPlan]:
+    """What `train` would do. Raises InvalidLabels, InvalidSetting, NotFound."""
+    preparing = prepare if settings.engine == defaults.ENGINE else training_elsewhere.prepare
+    return preparing(file, settings, split_name, reporter)
+
+
 def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> ModelRecord:
     """Goes on with a training that did not end (default: the last). Raises NotFound, Conflict when labels changed."""
     started = time.monotonic()
@@ -90,7 +99,12 @@ def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> 
 
 
 def _run(
-    file: ProjectFile, run: int, ready: Preparation, started: float, checkpoint: Checkpoint | None, reporter: Reporter
+    file: ProjectFile,
+    run: int,
+    ready: Preparation[Plan],
+    started: float,
+    checkpoint: Checkpoint | None,
+    reporter: Reporter,
 ) -> ModelRecord:
     """All folds that are still to do, then the model."""
     pace = Pace(ready.plan, runs.get(file, run).document["folds"] + 1)

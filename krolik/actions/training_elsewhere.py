@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import krolik
 from krolik.actions.checkpoints import Checkpoints
-from krolik.actions.planning import Gathered, gather, gather_again
+from krolik.actions.planning import Preparation, gather, gather_again
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import labels_hash
 from krolik.engines import environments, foreign
@@ -22,6 +22,7 @@ from krolik.training.fingerprint import measure_data
 from krolik.training.machine import measure_machine
 from krolik.training.plan import Settings, choose_within
 from krolik.training.planning import located
+from krolik.training.training_set import TrainingSet
 
 
 def train(
@@ -32,20 +33,31 @@ def train(
     if folds:
         raise InvalidSetting(f"{chosen.title} is not cross-validated here", "--folds", "Leave it out.")
     environments.expected(chosen)
+    ready = prepare(file, settings, split_name, reporter)
+    for finding in ready.findings:
+        reporter.note(f"{finding.what}. {finding.fix}")
+    document = {
+        "plan": ready.plan.to_json(), "fingerprint": ready.fingerprint, "split": ready.split, "name": wish,
+        "origin": None, "train": [list(s.key) for s in ready.trainable],
+        "validation": [list(k) for k in sorted(ready.validating)],
+        "labels": labels_hash(labels.load(file), [s.key for s in ready.trainable]),
+        "findings": [f.to_json() for f in ready.findings], "folds": 0, "folded": [],
+    }  # fmt: skip
+    return _run(file, runs.start(file, "train", document), ready.plan, ready.data, None, reporter)
+
+
+def prepare(
+    file: ProjectFile, settings: Settings, split_name: str | None, reporter: Reporter
+) -> Preparation[ForeignPlan]:
+    """What is known before. The framework need not be installed. Raises InvalidLabels, InvalidSetting, NotFound."""
+    chosen = framework(settings.engine)
     frames = gather(file, split_name, reporter)
     measured, machine = measure_data(located(frames.data.train), frames.data.skeleton), measure_machine()
     plan = foreign.plan(chosen, frames.data, settings, machine, choose_within(measured, 1.0)[0])
-    findings = frames.findings(file)
-    for finding in findings:
-        reporter.note(f"{finding.what}. {finding.fix}")
     fingerprint = {"data": measured.to_json(), "machine": machine.to_json()}
-    document = {
-        "plan": plan.to_json(), "fingerprint": fingerprint, "split": frames.split, "name": wish, "origin": None,
-        "train": [list(s.key) for s in frames.trainable], "validation": [list(k) for k in sorted(frames.validating)],
-        "labels": labels_hash(labels.load(file), [s.key for s in frames.trainable]),
-        "findings": [f.to_json() for f in findings], "folds": 0, "folded": [],
-    }  # fmt: skip
-    return _run(file, runs.start(file, "train", document), plan, frames, None, reporter)
+    return Preparation(
+        frames.split, frames.trainable, frames.validating, frames.data, plan, fingerprint, frames.findings(file), None
+    )
 
 
 def resume(file: ProjectFile, run: Run, reporter: Reporter) -> ModelRecord:
@@ -61,22 +73,36 @@ def resume(file: ProjectFile, run: Run, reporter: Reporter) -> ModelRecord:
     except (KeyError, TypeError) as error:
         raise Conflict("this training was begun by another version of Krolik", file.path, "Start a new one.") from error
     frames, kept = gather_again(file, document), runs.checkpoint(file, run.id)
-    reporter.note(f"going on with run {run.id}" if kept else f"run {run.id} had kept nothing yet: it begins anew")
+    reporter.note(
+        f"run {run.id} goes on from what it had kept" if kept else f"run {run.id} had kept nothing yet: it begins anew"
+    )
     runs.restart(file, run.id)
-    return _run(file, run.id, plan, frames, kept, reporter)
+    return _run(file, run.id, plan, frames.data, kept, reporter)
 
 
 def _run(
-    file: ProjectFile, run: int, plan: ForeignPlan, frames: Gathered, kept: bytes | None, reporter: Reporter
+    file: ProjectFile, run: int, plan: ForeignPlan, data: TrainingSet, kept: bytes | None, reporter: Reporter
 ) -> ModelRecord:
     chosen, document = framework(plan.engine), runs.get(file, run).document
     name = document["name"] or free_name(file, f"{chosen.name}-{plan.network}")
     listener = Keeping(chosen, reporter, Checkpoints(file, run, reporter))
+    origin = {
+        "project": file.get("uuid"), "krolik": krolik.__version__, "trained": time.time(), "split": document["split"],
+        "train_frames": len(data.train), "validation_frames": len(document["validation"]), "began_from": None,
+    }  # fmt: skip
     reporter.began(run)
     with runs.broken_off(file, run):
-        trained = foreign.train(chosen, frames.data, plan, name, _origin(file, frames), listener, kept)
+        trained = foreign.train(chosen, data, plan, name, origin, listener, kept)
+    calibration = trained.calibration
+    made = {
+        "skeleton": data.skeleton.to_json(), "plan": trained.plan.to_json(), "fingerprint": document["fingerprint"],
+        "calibration": calibration.to_json() if calibration else None, "cross_validation": None,
+        "findings": document["findings"], "statistics": trained.statistics, "split": document["split"],
+        "train": document["train"], "validation": document["validation"], "metrics": {},
+        "origin": {**origin, "trained_by": f"{chosen.title} {trained.version}"},
+    }  # fmt: skip
     with file.write():
-        record = models.add(file, name, run, trained.onnx, b"", _document(file, document, trained, frames, chosen))
+        record = models.add(file, name, run, trained.onnx, b"", made)
         runs.finish(file, run, "done", model=name)
     file.shrink()
     return record
@@ -85,24 +111,6 @@ def _run(
 def free_name(file: ProjectFile, base: str) -> str:
     taken = {m.name for m in models.every(file)}
     return next(n for i in range(1, 10**6) if (n := f"{base}-{i}") not in taken)
-
-
-def _origin(file: ProjectFile, frames: Gathered) -> dict:
-    return {
-        "project": file.get("uuid"), "krolik": krolik.__version__, "trained": time.time(), "split": frames.split,
-        "train_frames": len(frames.data.train), "validation_frames": len(frames.validating), "began_from": None,
-    }  # fmt: skip
-
-
-def _document(file: ProjectFile, run: dict, trained: foreign.ForeignModel, frames: Gathered, chosen: Framework) -> dict:
-    calibration = trained.calibration
-    return {
-        "skeleton": frames.data.skeleton.to_json(), "plan": trained.plan.to_json(), "fingerprint": run["fingerprint"],
-        "calibration": calibration.to_json() if calibration else None, "cross_validation": None,
-        "findings": run["findings"], "statistics": trained.statistics, "split": run["split"], "train": run["train"],
-        "origin": {**_origin(file, frames), "trained_by": f"{chosen.title} {trained.version}"},
-        "validation": run["validation"], "metrics": {},
-    }  # fmt: skip
 
 
 @dataclass

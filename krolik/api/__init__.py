@@ -166,14 +166,9 @@ def install_engine(name: str, python: PathLike | None = None, reporter: Reporter
 
     python: the interpreter to make it with; default: Krolik's. Raises InvalidSetting with what pip said, StorageError.
     """
-    from krolik.engines import environments
-    from krolik.engines.frameworks import framework
+    from krolik.actions.installing import install
 
-    chosen, told = framework(name), reporter or silent()
-    return environments.install(
-        chosen, None if python is None else Path(python),
-        lambda line: told.progress(f"install {chosen.title}", 0.0, line),
-    )  # fmt: skip
+    return install(name, None if python is None else Path(python), reporter or silent())
 
 
 def use_engine(name: str, python: PathLike) -> Environment:

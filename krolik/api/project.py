@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from krolik.actions.predicting import PredictionReport
     from krolik.actions.reporter import Reporter
     from krolik.actions.suggesting import Suggestion
+    from krolik.engines.foreign import ForeignPlan
     from krolik.inference.smoothing import Smoothing
     from krolik.project.history import Logged
     from krolik.project.jobs import Job
     from krolik.project.models import ModelRecord
     from krolik.project.videos import VideoRecord
     from krolik.rendering.overlay import Style
+    from krolik.training.plan import Plan
 
 Result = TypeVar("Result")
 
@@ -217,14 +219,15 @@ class Project:
         *,
         reporter: Reporter | None = None,
         **settings: object,
-    ) -> Preparation:
+    ) -> Preparation[Plan] | Preparation[ForeignPlan]:
         """What `train` would do with the same arguments: each decision with its reason, and what in the labels to mend.
 
         `plan.rows()` of the result has the decisions, `findings` what was found. Raises as `train` does.
         """
-        from krolik.actions.planning import prepare, wishes
+        from krolik.actions import training
+        from krolik.actions.planning import wishes
 
-        return prepare(self.file, wishes(network, budget, seed, **settings), split, reporter or silent())
+        return training.plan(self.file, wishes(network, budget, seed, **settings), split, reporter or silent())
 
     def train(
         self,
@@ -250,6 +253,7 @@ class Project:
         settings: name, width, pretrained ("auto", "none", a checkpoint's path or name, a model of the project or the
         path of another project to go on from), pipeline ("whole" or "crop"), scale, input_px, batch_size, overrides
         (any other field of the plan by name); each left out is decided from the data, with a reason (see `plan`).
+        engine: another framework ("deeplabcut", "sleap") that is to train one of its own networks.
         Raises InvalidLabels, InvalidSetting, NotFound, StorageError.
         """
         from krolik.actions import training

@@ -53,6 +53,7 @@ def plan(
     input_px: InputPx = None,
     batch: Batch = None,
     overrides: Overrides = None,
+    engine: Engine = defaults.ENGINE,
     json: Annotated[bool, JSON] = False,
 ) -> None:
     """Show what training would do and why, and what in the labels is better mended first. Trains nothing."""
@@ -60,6 +61,7 @@ def plan(
         ready = opened.plan(
             split, network, budget, seed, reporter=bar, pretrained=pretrained, width=width, pipeline=pipeline,
             scale=scale, input_px=input_px, batch_size=batch, overrides=parsed_settings(overrides or []),
+            engine=engine,
         )  # fmt: skip
     if json:
         show_json(ready.to_json())

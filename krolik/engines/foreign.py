@@ -29,7 +29,7 @@ from krolik.poses import State
 from krolik.rendering.annotated import write_image
 from krolik.training.budget import Budget
 from krolik.training.machine import MachineFingerprint
-from krolik.training.plan import Settings
+from krolik.training.plan import Settings, decisions
 from krolik.training.planning import located
 from krolik.training.training_set import Sample, TrainingSet
 from krolik.video import Frame
@@ -60,6 +60,11 @@ class ForeignPlan:
 
     def to_json(self) -> dict:
         return asdict(self)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Each decision, its value as text and its reason."""
+        said = {**self.to_json(), "batch_size": self.batch_size or "auto"}
+        return [(name, value, reason) for name, value, reason in decisions(said)]
 
     @classmethod
     def from_json(cls, document: dict) -> ForeignPlan:
@@ -100,14 +105,16 @@ def plan(
     begun = framework.pretrained and settings.pretrained != "none"
     reasons = {
         "engine": "set by you; what is not said here is as it configures itself",
-        "network": "its default" if settings.network is None else "set by you",
+        "network": _set(settings.network),
         "pretrained": "as its users have it" if begun else "set by you" if framework.pretrained else "it has none",
         "device": machine.device_name or machine.device,
         "budget": "of its training at most; its own schedule may end earlier",
         "within_px": "confidence is the probability of lying this near",
     }
-    if settings.scale is not None:
-        reasons["scale"] = "set by you"
+    if "scale" in framework.settings:
+        reasons["scale"] = "frames as they are" if settings.scale is None else "set by you"
+    if "batch_size" in framework.settings:
+        reasons["batch_size"] = _set(settings.batch_size)
     return ForeignPlan(
         framework.name, network, "its own" if begun else "none", size, settings.scale or 1.0, settings.batch_size,
         within_px, machine.device, machine.cores, settings.budget, settings.seed, reasons,
@@ -128,7 +135,7 @@ def train(
         shown = _write(data, wanted.input_size, folder)
         told = work(framework, environment, _task(wanted), folder, listener, before)
         candidates = [((folder / c["file"]).read_bytes(), c) for c in told["candidates"]]
-    plan = replace(wanted, batch_size=told["batch"], reasons={**wanted.reasons, "batch_size": _set(wanted.batch_size)})
+    plan = replace(wanted, batch_size=told["batch"])
     seen = candidates[0][1]
     about = ModelDescription(
         name, data.skeleton, "whole", plan.input_size, seen["scale"], (0, 0), 1, plan.to_json(),

@@ -42,11 +42,7 @@ def train(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
         model = next(m for m in models.every(file) if m.run == run.id)
     else:
         model = training.resume(file, reporter, run.id)
-    measured = None
-    try:
-        measured = _measured(file, model.name, reporter)
-    except KrolikError as error:  # a split without test frames: there is nothing to measure
-        reporter.note(f"not measured on test frames: {error.what}")
+    measured = _measured_if_tested(file, model.name, reporter)
     if document.get("propose", False):
         proposing.propose(file, model.name, reporter)
     return {"model": model.name, "error_px": measured}
@@ -67,10 +63,34 @@ def _measured(file: ProjectFile, model: str, reporter: Reporter) -> float | None
     return error if math.isfinite(error) else None  # every point was missed
 
 
-def plan(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
-    from krolik.actions.planning import prepare, wishes
+def _measured_if_tested(file: ProjectFile, model: str, reporter: Reporter) -> float | None:
+    try:
+        return _measured(file, model, reporter)
+    except KrolikError as error:  # a split without test frames: there is nothing to measure
+        reporter.note(f"not measured on test frames: {error.what}")
+        return None
 
-    return prepare(file, wishes(**_settings(job.document)), job.document.get("split"), reporter).to_json()
+
+def plan(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
+    from krolik.actions import training
+    from krolik.actions.planning import wishes
+
+    return training.plan(file, wishes(**_settings(job.document)), job.document.get("split"), reporter).to_json()
+
+
+def adopt(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
+    """Takes another framework's trained network, and measures it on the test frames if there are any."""
+    from krolik.actions.adopting import adopt as take
+
+    model = take(file, Path(job.document["source"]), job.document.get("name"), reporter)
+    return {"model": model.name, "error_px": _measured_if_tested(file, model.name, reporter)}
+
+
+def install(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
+    """Makes an environment for another framework, on this computer."""
+    from krolik.actions.installing import install as make
+
+    return {"version": make(job.document["engine"], None, reporter).version}
 
 
 def evaluate(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
@@ -243,6 +263,8 @@ class _Part:
 KINDS: dict[str, Kind] = {
     "train": Kind(train, TRAINING),
     "plan": Kind(plan),
+    "adopt": Kind(adopt),
+    "install": Kind(install),
     "evaluate": Kind(evaluate),
     "report": Kind(report),
     "compare": Kind(compare),

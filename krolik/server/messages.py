@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from krolik import defaults
 from krolik.actions import labelling
+from krolik.engines.frameworks import framework
 from krolik.poses import State
 from krolik.skeleton import Keypoint, Skeleton
 from krolik.training.budget import Budget
@@ -172,16 +173,30 @@ class TrainMessage(Message):
     input_px: int | None = None
     batch_size: int | None = None
     overrides: dict[Name, Name] = Field({}, max_length=50)
+    engine: Name = defaults.ENGINE
 
     def document(self) -> dict:
         """The arguments of the verb, without what was left out. Raises InvalidSetting for what makes no sense."""
         found = {k: v for k, v in self.model_dump().items() if v not in (None, {})}
+        if self.engine != defaults.ENGINE:
+            framework(self.engine).network(None if self.network == defaults.NETWORK else self.network)
         Settings(
             self.network, self.width, pipeline=self.pipeline,  # pyright: ignore[reportArgumentType]
             scale=self.scale, input_px=self.input_px, batch_size=self.batch_size, budget=Budget.parse(self.budget),
-            seed=self.seed,
+            seed=self.seed, engine=self.engine,
         )  # fmt: skip
         return found
+
+
+class AdoptMessage(Message):
+    """path: the folder of a network that another framework trained."""
+
+    path: Text
+    name: Name | None = None
+
+
+class InstallMessage(Message):
+    engine: Name
 
 
 class EvaluateMessage(Message):

@@ -161,7 +161,7 @@ def done(notes: list[str]) -> int:
 def test_a_killed_training_goes_on(killed):
     reporter = Impatient(False)
     model = killed.train(resume=True, reporter=reporter)
-    assert "going on with run 1" in reporter.notes[0]
+    assert reporter.notes[0] == "run 1 goes on from what it had kept"
     pose = model.document["statistics"]["stages"]["pose"]
     assert 0 < done(reporter.notes) < pose["steps"]
     steps = [point["step"] for point in pose["curve"]]
@@ -221,8 +221,19 @@ def test_an_engine_that_is_not_there(project, tmp_path, monkeypatch):
         project.train(engine="x")
     with pytest.raises(NotFound, match="krolik engines install deeplabcut does it"):
         project.train(engine="deeplabcut")
-    with pytest.raises(InvalidSetting, match="only trainings by Krolik itself are planned"):
-        project.plan(engine="sleap")
+
+
+def test_what_it_would_do_is_planned(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("KROLIK_ENGINES", str(tmp_path / "none"))  # it need not be installed
+    ready = project.plan(engine="sleap", budget="20m", scale=0.5)
+    said = {name: (value, reason) for name, value, reason in ready.plan.rows()}
+    assert said["engine"][0] == "sleap" and said["network"] == ("single_medium", "its default")
+    assert said["scale"] == ("0.5", "set by you") and said["batch_size"] == ("auto", "its default")
+    assert len(ready.data.train) + len(ready.validating) == len(project.labels) - 3
+    assert ready.to_json()["decisions"]
+    assert "scale" not in {name for name, _, _ in project.plan(engine="deeplabcut").plan.rows()}
+    with pytest.raises(InvalidSetting, match="DeepLabCut cannot be told that"):
+        project.plan(engine="deeplabcut", scale=0.5)
 
 
 def test_krolik_does_not_go_on_from_its_weights(fake, project):

@@ -65,6 +65,7 @@ def own_folders(tmp_path_factory, monkeypatch):
     place = tmp_path_factory.mktemp("own")
     monkeypatch.setenv("KROLIK_STATE", str(place / "state"))
     monkeypatch.setenv("KROLIK_CACHE", str(place / "cache"))
+    monkeypatch.setenv("KROLIK_ENGINES", str(place / "engines"))
 
 
 @pytest.fixture

@@ -176,6 +176,9 @@ def test_a_job_with_no_error_to_tell_reaches_the_page(live, base, tmp_path):
     ("predict", {"videos": ["nothing"]}, "no-such-video"), ("predict", {"model": "nobody"}, "no-such-model"),
     ("export", {"what": "labels", "to": "magic"}, "bad-request"), ("run", {"to": ["coco"]}, "bad-request"),
     ("compare", {"paths": ["/etc/passwd"]}, "outside-roots"), ("compare", {"models": ["nobody"]}, "no-such-model"),
+    ("train", {"engine": "sleap"}, "no-engine"), ("train", {"engine": "magic"}, "other"),
+    ("train", {"engine": "sleap", "network": "unet"}, "other"), ("install", {"engine": "magic"}, "other"),
+    ("adopt", {"path": "/etc"}, "outside-roots"),
     ("import", {"path": "/etc/passwd"}, "outside-roots"), ("import", {"path": "x"}, "not-a-path"),
     ("suggest", {"count": 0}, "bad-request"), ("render", {"video": "v", "frames": "0"}, "no-such-video"),
 ])  # fmt: skip

@@ -12,8 +12,9 @@ LOCALES = ROOT / "web/src/locales"
 RUSSIAN = json.loads((LOCALES / "errors.ru.json").read_text("utf-8"))
 CODES = json.loads((LOCALES / "ru.json").read_text("utf-8"))
 FOLDERS = ("actions", "formats", "video", "sampling", "training", "evaluation", "inference", "rendering", "networks",
-           "project")  # fmt: skip
+           "project", "engines", "engines/workers")  # fmt: skip
 KINDS = {name for name, kind in vars(krolik.errors).items() if isinstance(kind, type)}
+REFUSED = {"protocol.Refused"}  # by a worker: what is wrong and what to do, no place
 PATTERNS = {s: re.compile(re.sub(r"\\\{\w+\\\}", "(.+?)", re.escape(s))) for s in RUSSIAN}
 
 
@@ -21,7 +22,7 @@ def errors() -> Iterator[ast.Call]:
     for folder in FOLDERS:
         for path in (ROOT / "krolik" / folder).glob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in KINDS and node.args:
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in KINDS | REFUSED and node.args:
                     yield node
 
 
@@ -39,7 +40,9 @@ def said() -> set[str]:
     found = set()
     for call in errors():
         if not any(f"error.{code}" in CODES for code in codes(call)):
-            found |= {shape(t) for place, name in ((0, "what"), (2, "fix")) for t in texts(argument(call, place, name))}
+            remedy = 1 if ast.unparse(call.func) in REFUSED else 2
+            places = ((0, "what"), (remedy, "fix"))
+            found |= {shape(t) for place, name in places for t in texts(argument(call, place, name))}
     # where in a file something is, is not part of the sentence; nor is its full stop
     found = {re.sub(r"^(predictions/)?\{\}(: )?(?=[a-z{])", "", text).removesuffix(".") for text in found}
     return {text for text in found if re.search("[a-z]", text.replace("{}", ""))}

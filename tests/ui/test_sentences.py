@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from krolik.engines import foreign
+from krolik.engines.frameworks import FRAMEWORKS
 from krolik.poses import FrameKey, State
 from krolik.skeleton import Skeleton
 from krolik.training.budget import Budget
@@ -16,7 +18,7 @@ from krolik.training.fingerprint import DataFingerprint, Headings, measure_data
 from krolik.training.machine import MachineFingerprint
 from krolik.training.near_duplicates import near_duplicates
 from krolik.training.plan import Settings, decide
-from krolik.training.training_set import Sample
+from krolik.training.training_set import Sample, TrainingSet
 
 ROOT = Path(__file__).parents[2]
 RUSSIAN = json.loads((ROOT / "web/src/locales/sentences.ru.json").read_text("utf-8"))
@@ -62,6 +64,17 @@ def reasons() -> set[str]:
     return {reason for plan in plans for _, _, reason in plan.rows()} - names
 
 
+def reasons_elsewhere() -> set[str]:
+    """Of trainings by other frameworks."""
+    points, states = np.ones((1, 4, 2), np.float32), np.full((1, 4), 3, np.int8)
+    sample = Sample(FrameKey("v", 0), (640, 480), points, states)
+    data = TrainingSet(Skeleton.of(list(NAMES)), [sample], [], lambda key: np.zeros((480, 640, 3), np.uint8))
+    wishes = [Settings(engine=name, pretrained=p) for name in FRAMEWORKS for p in (None, "none")]
+    wishes.append(Settings("single_large", scale=0.5, batch_size=2, engine="sleap"))
+    plans = [foreign.plan(FRAMEWORKS[w.engine], data, w, MACHINE, 5.0) for w in wishes]
+    return {reason for plan in plans for _, _, reason in plan.rows()} - {MACHINE.device_name}
+
+
 def findings() -> set[str]:
     """Of nine frames with every fault at once, of three, and of frames that look alike."""
     skeleton, points = Skeleton.of(list(NAMES)), np.array([[0, 60], [20, 40], [20, 80], [60, 60]], np.float32)
@@ -82,7 +95,7 @@ def findings() -> set[str]:
 
 
 def test_every_sentence_is_known_and_none_is_left_over():
-    said = reasons() | findings() | {*ELSEWHERE, *EARLIER}
+    said = reasons() | reasons_elsewhere() | findings() | {*ELSEWHERE, *EARLIER}
     assert len(said) > 40
     used = set()
     for sentence in said:

@@ -11,6 +11,8 @@ import anyio
 from fastapi import APIRouter, Request
 
 import krolik
+from krolik.engines import environments
+from krolik.engines.frameworks import FRAMEWORKS
 from krolik.errors import InvalidSetting, StorageError
 from krolik.files import replacing
 from krolik.project.file import SUFFIX
@@ -35,6 +37,16 @@ def start(work: Work, project: str | None = None) -> dict:
     roots = [{"id": work.places.id_of(r), "name": r.name or str(r), "path": str(r)} for r in folders]
     templates = {name: bones.names for name, bones in TEMPLATES.items()}
     return {"version": krolik.__version__, "recent": recent, "roots": roots, "templates": templates}
+
+
+@router.get("/engines")
+def engines() -> list[dict]:
+    """The other frameworks that can train; `version` is that of one that is installed."""
+    return [
+        {"name": name, "title": known.title, "networks": known.networks, "settings": sorted(known.settings),
+         "pretrained": known.pretrained, "version": place.version if (place := environments.found(known)) else None}
+        for name, known in FRAMEWORKS.items()
+    ]  # fmt: skip
 
 
 @router.get("/places/{place}")

@@ -6,18 +6,24 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from krolik import defaults
 from krolik import jobs as control
 from krolik.actions import selecting
+from krolik.engines import environments
+from krolik.engines.adopting import framework_of
+from krolik.engines.frameworks import framework
 from krolik.errors import InvalidSetting, NotFound
 from krolik.formats import FORMATS, LABELS, PREDICTIONS, writable
 from krolik.inference.smoothing import Smoothing
 from krolik.project import models, videos
 from krolik.sampling import Wish
 from krolik.server.messages import (
+    AdoptMessage,
     CompareMessage,
     EvaluateMessage,
     ExportMessage,
     ImportMessage,
+    InstallMessage,
     PredictMessage,
     RenderMessage,
     RunMessage,
@@ -62,9 +68,31 @@ def plan(message: TrainMessage, opened: Project) -> dict:
 
 @router.post("/train")
 def train(message: TrainMessage, opened: Project) -> dict:
-    if message.name is not None and message.name in {m.name for m in models.every(opened.file)}:
-        raise InvalidSetting(f"a model is named {message.name!r} already", code="name-taken", name=message.name)
-    return _start(opened, "train", {**message.document(), "propose": True})
+    _ensure_free(opened, message.name)
+    document = message.document()
+    if message.engine != defaults.ENGINE:
+        environments.expected(framework(message.engine))
+    return _start(opened, "train", {**document, "propose": True})
+
+
+def _ensure_free(opened: Opened, name: str | None) -> None:
+    if name is not None and name in {m.name for m in models.every(opened.file)}:
+        raise InvalidSetting(f"a model is named {name!r} already", code="name-taken", name=name)
+
+
+@router.post("/adopt")
+def adopt(message: AdoptMessage, opened: Project, work: Work) -> dict:
+    """A network that another framework trained."""
+    _ensure_free(opened, message.name)
+    source = work.places.typed(message.path)
+    environments.expected(framework(framework_of(source)))
+    return _start(opened, "adopt", {"source": str(source), "name": message.name})
+
+
+@router.post("/install")
+def install(message: InstallMessage, opened: Project) -> dict:
+    """Another framework, on this computer."""
+    return _start(opened, "install", {"engine": framework(message.engine).name})
 
 
 @router.post("/evaluate")

@@ -49,6 +49,8 @@ export interface Model {
   decisions: [string, unknown, string][]; findings: { what: string; fix: string }[]; began_from: string | null;
   cross_validation: (Errors & { folds: number }) | null; keypoints: string[];
 }
+/** Another framework that can train; version: null where it is not installed. */
+export interface Engine { name: string; title: string; networks: string[]; settings: string[]; pretrained: boolean; version: string | null }
 export interface Run {
   id: number; model: string; status: string; created: number; ranges: [number, number][]; skeleton: Skeleton; undecodable: number;
 }

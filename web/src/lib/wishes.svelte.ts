@@ -25,6 +25,8 @@ export class Wishes {
   own = $state("");
   split = $state("");
   base = $state("auto");
+  /** Who trains: Krolik, or another framework by its name. */
+  engine = $state("krolik");
   /** By field of the plan: what the user wrote. */
   fields = $state.raw<Record<string, string>>({});
 
@@ -36,10 +38,18 @@ export class Wishes {
     return true;
   }
 
+  /** Another one trains, of which other things can be wished. */
+  trainBy(engine: string) {
+    this.engine = engine;
+    this.fields = {};
+    this.base = "auto";
+  }
+
   /** What the server is asked for. */
   get body(): Record<string, unknown> & { budget: string; split?: string } {
     const body: Record<string, unknown> & { budget: string; split?: string } = { budget: this.own.trim() || this.budget };
     if (this.split.trim()) body.split = this.split.trim();
+    if (this.engine !== "krolik") body.engine = this.engine;
     if (this.base !== "auto") body.pretrained = this.base;
     const overrides: Record<string, string> = {};
     for (const [field, text] of Object.entries(this.fields)) {
