@@ -67,6 +67,7 @@ def browser():
 ONCE = {
     "test_labelling.py",
     "test_comparing.py",
+    "test_engines.py",
     "test_frames.py",
     "test_importing.py",
     "test_saving.py",
