@@ -63,8 +63,7 @@ class ForeignPlan:
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Each decision, its value as text and its reason."""
-        said = {**self.to_json(), "batch_size": self.batch_size or "auto"}
-        return [(name, value, reason) for name, value, reason in decisions(said)]
+        return [(name, value, reason) for name, value, reason in decisions(self.to_json())]
 
     @classmethod
     def from_json(cls, document: dict) -> ForeignPlan:

@@ -172,7 +172,9 @@ def decisions(document: dict) -> list[list[str]]:
     try:
         return [list(row) for row in Plan.from_json(document).rows()]
     except (KeyError, TypeError):
-        return [[name, _text(document.get(name, "")), reason] for name, reason in document["reasons"].items()]
+        values = {name: document.get(name, "") for name in document["reasons"]}
+        said = {name: "auto" if value is None else _text(value) for name, value in values.items()}
+        return [[name, said[name], reason] for name, reason in document["reasons"].items()]
 
 
 def _text(value: object) -> str:

@@ -3,13 +3,17 @@
 `KROLIK_ENGINES` as it was when the tests began says where.
 """
 
+import io
+import zipfile
+
 import pytest
 
 from krolik import api
 from krolik.actions.reporter import Silent
 from krolik.engines import environments, worker
 from krolik.engines.frameworks import FRAMEWORKS
-from krolik.errors import Cancelled
+from krolik.errors import Cancelled, KrolikError
+from krolik.folders import engines_folder
 from krolik.project import runs
 
 INSTALLED = {name for name, framework in FRAMEWORKS.items() if environments.found(framework) is not None}
@@ -58,3 +62,41 @@ def test_an_interrupted_training_goes_on(name, labelled, monkeypatch):
         assert begun["step"] <= 2 and going_on["step"] == steps
         if name == "sleap":  # it has learnt something before, and knows it still
             assert going_on["loss"] < 0.7 * begun["loss"]
+
+
+class Hostile:
+    """Read as an object, it makes a file."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return open, (self.file, "w")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, state", [("deeplabcut", "state.pt"), ("sleap", "state.ckpt")])
+def test_objects_in_what_was_kept_are_not_read(name, state, labelled, tmp_path):
+    """A project comes from anybody, and so does what is kept in it."""
+    if name not in INSTALLED:
+        pytest.skip(f"{name} is not installed for Krolik here (krolik engines install {name})")
+    import torch
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        torch.save({"metadata": Hostile(str(tmp_path / "made"))}, tmp_path / "weights")
+        archive.write(tmp_path / "weights", state)
+        archive.writestr("pace.json", '{"steps": 1, "seconds": 1, "curve": [], "every": 1}')
+    with api.open(labelled.path) as project:
+        with pytest.raises(KrolikError):
+            project.train(engine=name, network=NETWORKS[name], budget="2steps", pretrained="none", reporter=Hasty())
+        runs.save_checkpoint(project.file, 1, packed.getvalue())
+        with pytest.raises(KrolikError, match="ended with an error"):
+            project.train(resume=True)
+    assert "weights_only" in (engines_folder() / f"{name}.log").read_text()
+    assert not (tmp_path / "made").exists()
+
+
+class Hasty(Silent):
+    def abandoned(self) -> bool:
+        return True
