@@ -9,7 +9,7 @@ import krolik
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels
 from krolik.actions.splitting import chosen_split
-from krolik.actions.training_elsewhere import Telling, free_name
+from krolik.actions.training_elsewhere import Telling
 from krolik.engines import adopting
 from krolik.engines.frameworks import framework
 from krolik.errors import InvalidSetting
@@ -24,7 +24,7 @@ def adopt(file: ProjectFile, source: Path, wish: str | None, reporter: Reporter)
     chosen = framework(adopting.framework_of(source))
     if wish is not None and wish in {m.name for m in models.every(file)}:
         raise InvalidSetting(f"a model is named {wish!r} already", "--name", "Choose another name.")
-    name = wish or free_name(file, f"{chosen.name}-{source.absolute().name}")
+    name = models.free_name(file, wish, f"{chosen.name}-{source.absolute().name}")
     sizes = labels.frame_sizes(file)
     keys = [frame.key for frame in labels.load(file) if frame.key in sizes][:LOOKED_AT]
     origin = {

@@ -99,13 +99,9 @@ def resume(file: ProjectFile, reporter: Reporter, wanted: int | None = None) -> 
 
 
 def _run(
-    file: ProjectFile,
-    run: int,
-    ready: Preparation[Plan],
-    started: float,
-    checkpoint: Checkpoint | None,
+    file: ProjectFile, run: int, ready: Preparation[Plan], started: float, checkpoint: Checkpoint | None,
     reporter: Reporter,
-) -> ModelRecord:
+) -> ModelRecord:  # fmt: skip
     """All folds that are still to do, then the model."""
     pace = Pace(ready.plan, runs.get(file, run).document["folds"] + 1)
     events = _Events(file, run, ready.plan, pace, reporter)
@@ -142,8 +138,7 @@ def _astray(trained: native.TrainedModel) -> str:
 def _keep(file: ProjectFile, run: int, trained: native.TrainedModel, light: Light) -> ModelRecord:
     document = runs.get(file, run).document
     plan = trained.plan
-    taken = {m.name for m in models.every(file)}
-    name = document["name"] or next(n for i in range(1, 10**6) if (n := f"{plan.network}-{i}") not in taken)
+    name = models.free_name(file, document["name"], plan.network)
     origin = {
         "project": file.get("uuid"), "krolik": krolik.__version__, "trained": time.time(), "split": document["split"],
         "train_frames": len(data_train(document)), "validation_frames": len(document["validation"]),
@@ -190,13 +185,8 @@ class _Events:
     """Passes a training's progress on and keeps its checkpoints in the project."""
 
     def __init__(self, file: ProjectFile, run: int, plan: Plan, pace: Pace, reporter: Reporter):
-        self._checkpoints, self._reporter, self._plan, self._pace = (
-            Checkpoints(file, run, reporter),
-            reporter,
-            plan,
-            pace,
-        )
-        self.title = "train"
+        self._checkpoints, self.title = Checkpoints(file, run, reporter), "train"
+        self._reporter, self._plan, self._pace = reporter, plan, pace
 
     def progress(self, progress: Progress) -> None:
         share = self._plan.locator_share

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import krolik
 from krolik.actions.checkpoints import Checkpoints
@@ -69,7 +69,7 @@ def resume(file: ProjectFile, run: Run, reporter: Reporter) -> ModelRecord:
     chosen = framework(document["plan"]["engine"])
     environments.expected(chosen)
     try:
-        plan = ForeignPlan.from_json(document["plan"])
+        plan, machine = ForeignPlan.from_json(document["plan"]), measure_machine()
     except (KeyError, TypeError) as error:
         raise Conflict("this training was begun by another version of Krolik", file.path, "Start a new one.") from error
     frames, kept = gather_again(file, document), runs.checkpoint(file, run.id)
@@ -77,14 +77,15 @@ def resume(file: ProjectFile, run: Run, reporter: Reporter) -> ModelRecord:
         f"run {run.id} goes on from what it had kept" if kept else f"run {run.id} had kept nothing yet: it begins anew"
     )
     runs.restart(file, run.id)
-    return _run(file, run.id, plan, frames.data, kept, reporter)
+    here = replace(plan, device=machine.device, threads=machine.cores)  # it may have begun on another computer
+    return _run(file, run.id, here, frames.data, kept, reporter)
 
 
 def _run(
     file: ProjectFile, run: int, plan: ForeignPlan, data: TrainingSet, kept: bytes | None, reporter: Reporter
 ) -> ModelRecord:
     chosen, document = framework(plan.engine), runs.get(file, run).document
-    name = document["name"] or free_name(file, f"{chosen.name}-{plan.network}")
+    name = models.free_name(file, document["name"], f"{chosen.name}-{plan.network}")
     listener = Keeping(chosen, reporter, Checkpoints(file, run, reporter))
     origin = {
         "project": file.get("uuid"), "krolik": krolik.__version__, "trained": time.time(), "split": document["split"],
@@ -106,11 +107,6 @@ def _run(
         runs.finish(file, run, "done", model=name)
     file.shrink()
     return record
-
-
-def free_name(file: ProjectFile, base: str) -> str:
-    taken = {m.name for m in models.every(file)}
-    return next(n for i in range(1, 10**6) if (n := f"{base}-{i}") not in taken)
 
 
 @dataclass

@@ -117,9 +117,11 @@ def _unpack(data: bytes, folder: Path) -> None:
     folder.mkdir()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            for name in packed.namelist():
-                (folder / Path(name).name).write_bytes(packed.read(name))
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+            for one in packed.infolist():
+                if one.compress_type != zipfile.ZIP_STORED:  # so it is no larger than what was given
+                    raise zipfile.BadZipFile
+                (folder / Path(one.filename).name).write_bytes(packed.read(one))
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError) as error:
         raise InvalidFile("what was kept of this training cannot be read", "", "Start a new one.") from error
 
 

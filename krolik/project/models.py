@@ -36,6 +36,14 @@ def every(file: ProjectFile) -> list[ModelRecord]:
     return [ModelRecord(i, name, created, run, json.loads(text)) for i, name, created, run, text in rows]
 
 
+def free_name(file: ProjectFile, wish: str | None, base: str) -> str:
+    """The wished name; where it was taken meanwhile, that with a number, and without a wish `base` with a number."""
+    taken = {m.name for m in every(file)}
+    if wish is not None and wish not in taken:
+        return wish
+    return next(n for i in range(1, 10**6) if (n := f"{wish or base}-{i}") not in taken)
+
+
 def get(file: ProjectFile, name: str | None) -> ModelRecord:
     """The model of that name, or the newest. Raises NotFound."""
     found = every(file)

@@ -9,6 +9,7 @@ import time
 import pytest
 
 import krolik
+from krolik.actions.reporter import Silent
 from krolik.project import ProjectFile, models, predictions, runs
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
@@ -67,6 +68,22 @@ def test_labels_that_changed_are_not_resumed(labelled):
         project.undo()  # the labels
         with pytest.raises(krolik.KrolikError, match="labels have changed"):
             project.train(resume=True)
+
+
+class Leaving(Silent):
+    """Gives up at once."""
+
+    def abandoned(self) -> bool:
+        return True
+
+
+def test_a_name_that_was_taken_meanwhile_loses_no_training(labelled):
+    small = {"budget": "2steps", "pipeline": "whole", "input_px": 64, "width": 0.5, "name": "mine"}
+    with krolik.open(labelled.path) as project:
+        with pytest.raises(krolik.KrolikError):
+            project.train(**small, reporter=Leaving())
+        assert project.train(**small).name == "mine"
+        assert project.train(resume=True).name == "mine-1"
 
 
 def test_prediction_goes_on(trained_small, rabbit, monkeypatch):

@@ -1,11 +1,13 @@
 """Training with another framework: what it learnt is a model as any other, and what goes wrong is said."""
 
+import io
 import math
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -184,9 +186,20 @@ def test_a_training_whose_labels_changed_does_not_go_on(killed):
 def test_what_was_kept_is_damaged(fake, project):
     with pytest.raises(Cancelled):
         project.train(engine="fake", network="endless", budget="10m", reporter=Impatient(True))
-    runs.save_checkpoint(project.file, 1, b"no archive")
-    with pytest.raises(InvalidFile, match=r"what was kept of this training cannot be read\. Start a new one"):
-        project.train(resume=True)
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("steps.txt", "0" * 10**6)
+    for kept in (b"no archive", bomb.getvalue()):
+        runs.save_checkpoint(project.file, 1, kept)
+        with pytest.raises(InvalidFile, match=r"what was kept of this training cannot be read\. Start a new one"):
+            project.train(resume=True)
+
+
+def test_a_name_that_was_taken_meanwhile(fake, project):
+    with pytest.raises(Cancelled):
+        project.train(engine="fake", name="mine", network="endless", budget="10m", reporter=Impatient(True))
+    assert project.train(engine="fake", name="mine").name == "mine"
+    assert project.train(resume=True, reporter=Impatient(False)).name == "mine-1"
 
 
 def test_a_training_that_had_kept_nothing_begins_anew(fake, project):

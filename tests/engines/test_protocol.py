@@ -74,6 +74,19 @@ def test_it_goes_on_from_what_was_kept(tmp_path):
     assert steps == sorted(set(steps)) and len(steps) <= protocol.CURVE_POINTS
 
 
+def test_where_nothing_can_be_kept_it_goes_on_and_says_so_once(tmp_path):
+    def full(folder):
+        (folder / "weights").write_text("a part")
+        raise OSError(28, "No space left on device")
+
+    counted = pace(tmp_path, keep_seconds=0.0)
+    for _ in range(3):
+        counted.step(1.0)
+        counted.keep(full)
+    assert [said for said in counted._talk.said if "progress" not in said] == [{"note": protocol.UNKEPT}]
+    assert not list(tmp_path.glob("kept-*"))
+
+
 def test_it_does_not_keep_all_the_time(tmp_path):
     counted = pace(tmp_path)
     counted.step(1.0)

@@ -3,9 +3,8 @@
 A worker is a script that runs in the environment of another framework; nothing of Krolik can be imported there. Its one
 argument is a JSON file, the task. Each line that it prints is a JSON object: {"progress": ...}, {"note": ...},
 {"kept": ...}, {"error": ...} or, as the last one, {"result": ...}. What the framework itself prints goes to the
-standard error, a log.
-It ends its training when there is a file named "stop" in the task's folder, and ends itself when its standard input is
-closed: Krolik is gone then.
+standard error, a log. It ends its training when there is a file named "stop" in the task's folder, and ends itself when
+its standard input is closed: Krolik is gone then.
 
 What a training needs to go on after an interruption is kept now and then: files of the framework and PACE in a folder
 of their own, whose name is told. Krolik takes them away; when the training goes on they lie in BEFORE in the task's
@@ -14,6 +13,7 @@ folder.
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -22,6 +22,7 @@ from pathlib import Path
 
 STOP, BEFORE, PACE = "stop", "before", "pace.json"
 PROGRESS_SECONDS, CURVE_POINTS = 0.5, 200
+UNKEPT = "no checkpoint can be kept (the disk is full); make room before the training ends"
 
 
 class Finished(BaseException):
@@ -64,7 +65,7 @@ class Pace:
         self._seconds, self._most = task["seconds"], task["steps"]
         self._schedule, self._started, self._told = schedule, time.monotonic(), 0.0
         self._keep_seconds, self._kept, self._number = task["keep_seconds"], time.monotonic(), 0
-        self._losses, self._every = [], 1
+        self._losses, self._every, self._warned = [], 1, False
         self.steps, self.curve = 0, []
         before = self._folder / BEFORE / PACE
         if before.exists():
@@ -94,11 +95,17 @@ class Pace:
             return
         self._number += 1
         folder = self._folder / f"kept-{self._number}"
-        folder.mkdir()
-        write(folder)
         known = {"steps": self.steps, "seconds": self.seconds, "curve": self.curve, "every": self._every}
-        (folder / PACE).write_text(json.dumps(known), "utf-8")
-        self._talk.say(kept=folder.name)
+        try:
+            folder.mkdir()
+            write(folder)
+            (folder / PACE).write_text(json.dumps(known), "utf-8")
+            self._talk.say(kept=folder.name)
+        except (OSError, RuntimeError):  # PyTorch's word for a full disk is the second one
+            shutil.rmtree(folder, ignore_errors=True)
+            if not self._warned:
+                self._talk.say(note=UNKEPT)
+            self._warned = True
         self._kept = time.monotonic()
 
     @property
