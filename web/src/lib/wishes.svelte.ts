@@ -1,5 +1,8 @@
 // What is wished of the next training; it stays while one looks at other places.
 
+/** The engine that is Krolik itself. */
+export const NATIVE = "native";
+
 type Setting = "network" | "width" | "pipeline" | "scale" | "batch_size" | "pretrained" | "seed" | "input_px";
 // fields of the plan that are settings of their own, and what kind of number they are; the others go by their names
 const SETTINGS: Record<string, [Setting, "text" | "number" | "whole"]> = {
@@ -25,8 +28,8 @@ export class Wishes {
   own = $state("");
   split = $state("");
   base = $state("auto");
-  /** Who trains: Krolik, or another framework by its name. */
-  engine = $state("krolik");
+  /** Who trains: Krolik itself, or another framework by its name. */
+  engine = $state(NATIVE);
   /** By field of the plan: what the user wrote. */
   fields = $state.raw<Record<string, string>>({});
 
@@ -49,7 +52,7 @@ export class Wishes {
   get body(): Record<string, unknown> & { budget: string; split?: string } {
     const body: Record<string, unknown> & { budget: string; split?: string } = { budget: this.own.trim() || this.budget };
     if (this.split.trim()) body.split = this.split.trim();
-    if (this.engine !== "krolik") body.engine = this.engine;
+    if (this.engine !== NATIVE) body.engine = this.engine;
     if (this.base !== "auto") body.pretrained = this.base;
     const overrides: Record<string, string> = {};
     for (const [field, text] of Object.entries(this.fields)) {
