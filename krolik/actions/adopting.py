@@ -19,21 +19,29 @@ from krolik.project.models import ModelRecord
 LOOKED_AT = 4  # labelled frames: what it finds there is held against what the framework finds
 
 
-def adopt(file: ProjectFile, source: Path, wish: str | None, reporter: Reporter) -> ModelRecord:
-    """Takes the trained network of a folder. Raises NotFound, InvalidFile, InvalidLabels, InvalidSetting, Cancelled."""
+def adopt(file: ProjectFile, source: Path, wish: str | None, animals: int | None, reporter: Reporter) -> ModelRecord:
+    """Takes the trained network of a folder. animals: in a frame at most, as labelled where it is not said.
+
+    Raises NotFound, InvalidFile, InvalidLabels, InvalidSetting, Cancelled.
+    """
     chosen = framework(adopting.framework_of(source))
     if wish is not None and wish in {m.name for m in models.every(file)}:
         raise InvalidSetting(f"a model is named {wish!r} already", "--name", "Choose another name.")
     name = models.free_name(file, wish, f"{chosen.name}-{source.absolute().name}")
     sizes = labels.frame_sizes(file)
-    keys = [frame.key for frame in labels.load(file) if frame.key in sizes][:LOOKED_AT]
+    labelled = [frame for frame in labels.load(file) if frame.key in sizes]
+    keys = [frame.key for frame in labelled][:LOOKED_AT]
+    if animals is None:
+        animals = max((len(frame.instances) for frame in labelled), default=0) or None
+    elif animals < 1:
+        raise InvalidSetting(f"{animals} animals in a frame?", "--animals", "Say how many there are at most.")
     origin = {
         "project": file.get("uuid"), "krolik": krolik.__version__, "trained": time.time(), "split": chosen_split(file),
         "train_frames": None, "validation_frames": None, "began_from": None, "adopted": source.absolute().as_posix(),
     }  # fmt: skip
-    frames, bones = [load_pixels(file, key) for key in keys], labels.skeleton(file)
+    wanted = adopting.Wanted(labels.skeleton(file), [load_pixels(file, key) for key in keys], animals)
     reporter.progress(f"adopt {source.name}", 0.0)
-    taken = adopting.adopt(chosen, source, bones, frames, name, origin, Telling(chosen, reporter))
+    taken = adopting.adopt(chosen, source, wanted, name, origin, Telling(chosen, reporter))
     origin["trained_by"] = taken.trained_by
     stage = {"steps": 0, "seconds": 0.0, "validation_error_px": None, "parts": 1, "curve": []}
     document = {

@@ -190,16 +190,20 @@ class Project:
         places = [Path(p) for p in many(videos)]
         return import_file(self.file, Path(source), Wishes.of(missing, unconfirmed), reporter or silent(), form, places)
 
-    def adopt(self, source: PathLike, name: str | None = None, reporter: Reporter | None = None) -> ModelRecord:
+    def adopt(
+        self, source: PathLike, name: str | None = None, animals: int | None = None, reporter: Reporter | None = None
+    ) -> ModelRecord:
         """Takes a network that another framework trained earlier: it predicts and is measured as any model here.
 
         source: DeepLabCut's folder of a training (with pytorch_config.yaml), or sleap-nn's of a model (with
-        training_config.yaml), for one animal a frame. The framework must be installed (`krolik.api.install_engine`).
-        Which frames it learnt is not known. Raises NotFound, InvalidFile, InvalidLabels, InvalidSetting.
+        training_config.yaml), for one animal a frame; sleap-nn's two networks for several from the top down as well,
+        whose folders lie side by side: either is named. animals: in a frame at most, by default as labelled. The
+        framework must be installed (`krolik.api.install_engine`). Which frames it learnt is not known. Raises
+        NotFound, InvalidFile, InvalidLabels, InvalidSetting.
         """
         from krolik.actions.adopting import adopt
 
-        return adopt(self.file, Path(source), name, reporter or silent())
+        return adopt(self.file, Path(source), name, animals, reporter or silent())
 
     def split(self, rule: str = defaults.SPLIT, name: str | None = None) -> dict[FrameKey, str]:
         """Divides the labelled frames into "train" and "test" and keeps that under a name (default: the rule).

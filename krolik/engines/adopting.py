@@ -34,6 +34,15 @@ class Adopted:
     trained_by: str
 
 
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What a network is taken for. frames: some, (H, W, 3) uint8 RGB. animals: in a frame at most; None: not known."""
+
+    skeleton: Skeleton
+    frames: Sequence[np.ndarray]
+    animals: int | None
+
+
 def framework_of(folder: Path) -> str:
     """The name of the framework whose trained network lies in a folder. Raises NotFound, InvalidFile."""
     if not folder.is_dir():
@@ -49,22 +58,20 @@ def framework_of(folder: Path) -> str:
     )  # fmt: skip
 
 
-def adopt(
-    framework: Framework, source: Path, skeleton: Skeleton, frames: Sequence[np.ndarray], name: str, origin: dict,
-    listener: Listener,
-) -> Adopted:  # fmt: skip
-    """frames: some of those that it is for, (H, W, 3) uint8 RGB: what it finds there is held against the framework's.
+def adopt(framework: Framework, source: Path, wanted: Wanted, name: str, origin: dict, listener: Listener) -> Adopted:
+    """Takes the network of a folder, whose findings in the wanted frames are held against the framework's.
 
     Raises NotFound, InvalidFile, InvalidLabels for keypoints of which the project has none, Cancelled.
     """
     environment = environments.expected(framework)
-    shown = list(frames) or [np.random.default_rng(0).integers(0, 255, (NOISE_SIDE, NOISE_SIDE, 3), np.uint8)]
+    skeleton = wanted.skeleton
+    shown = list(wanted.frames) or [np.random.default_rng(0).integers(0, 255, (NOISE_SIDE, NOISE_SIDE, 3), np.uint8)]
     height, width = shown[0].shape[:2]
     with tempfile.TemporaryDirectory(prefix="krolik-") as place:
         folder = Path(place)
         pictures = [write_image(folder / f"{number:06d}.png", frame).name for number, frame in enumerate(shown)]
         task = {"do": "adopt", "source": str(source.absolute()), "keypoints": skeleton.names, "pictures": pictures,
-                "size": (width, height)}  # fmt: skip
+                "size": (width, height), "animals": wanted.animals}  # fmt: skip
         told = work(framework, environment, task, folder, listener)
         seen = told["candidates"][0]
         onnx = (folder / seen["file"]).read_bytes()
@@ -81,7 +88,8 @@ def adopt(
                     "snapshot": "the best by its own measure, else the last"},
     }  # fmt: skip
     about = ModelDescription(
-        name, bones, "whole", (width, height), seen["scale"], (0, 0), 1, plan, {**origin, "trained_by": by},
+        name, bones, "whole", (width, height), seen["scale"], (0, 0), seen["animals"], plan,
+        {**origin, "trained_by": by},
         multiple=seen["multiple"], matched=tuple(seen["matched"]) if seen["matched"] else None,
     )  # fmt: skip
     packed = pack(about, onnx, None)

@@ -23,6 +23,7 @@ from krolik.engines.frameworks import Framework
 from krolik.engines.worker import Listener, work
 from krolik.errors import InvalidFile, InvalidLabels, InvalidSetting
 from krolik.evaluation.calibration import Calibration, fit
+from krolik.evaluation.metrics import matched
 from krolik.inference.model import ModelDescription, PoseModel, pack
 from krolik.inference.pipeline import predict_frame
 from krolik.poses import State
@@ -57,6 +58,7 @@ class ForeignPlan:
     seed: int
     reasons: Mapping[str, str] = field(default_factory=dict)
     pipeline: str = "whole"
+    animals: int = 1  # in a frame, at most
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -96,10 +98,11 @@ def plan(
     if settings.pretrained not in (None, "auto", "none"):
         raise InvalidSetting(f"{framework.title} begins from its own weights or from none", "--pretrained",
                              "Say auto or none.")  # fmt: skip
-    network = framework.network(settings.network)
-    if any(len(s.points) > 1 for s in (*data.train, *data.validation)):
+    animals = max((len(_animals(s)) for s in (*data.train, *data.validation)), default=1)
+    if animals > 1 and not framework.several:
         raise InvalidLabels(f"{framework.title} can be trained on a single animal a frame here, and there are more",
                             framework.name, "Leave --engine out.")  # fmt: skip
+    network = framework.network(settings.network, animals)
     size = Counter(s.frame_size for s in data.train).most_common(1)[0][0]
     begun = framework.pretrained and settings.pretrained != "none"
     reasons = {
@@ -116,7 +119,7 @@ def plan(
         reasons["batch_size"] = _set(settings.batch_size)
     return ForeignPlan(
         framework.name, network, "its own" if begun else "none", size, settings.scale or 1.0, settings.batch_size,
-        within_px, machine.device, machine.cores, settings.budget, settings.seed, reasons,
+        within_px, machine.device, machine.cores, settings.budget, settings.seed, reasons, animals=animals,
     )  # fmt: skip
 
 
@@ -137,7 +140,7 @@ def train(
     plan = replace(wanted, batch_size=told["batch"])
     seen = candidates[0][1]
     about = ModelDescription(
-        name, data.skeleton, "whole", plan.input_size, seen["scale"], (0, 0), 1, plan.to_json(),
+        name, data.skeleton, "whole", plan.input_size, seen["scale"], (0, 0), plan.animals, plan.to_json(),
         {**origin, "trained_by": f"{framework.title} {told['version']}"},
         frame_sizes=tuple(dict.fromkeys(s.frame_size for s in data.train)), multiple=seen["multiple"],
         matched=tuple(seen["matched"]) if seen["matched"] else None,
@@ -148,7 +151,7 @@ def train(
     best, judged = 0, None  # the last weights, where there are no frames to choose by
     if data.validation:
         every = [_judged(PoseModel(onnx, plan.threads, name), data) for onnx in packed]
-        best = min(range(len(every)), key=lambda i: every[i].error_px)
+        best = min(range(len(every)), key=lambda i: every[i].cost_px)
         judged = every[best]
     calibration = judged.calibration(plan.within_px) if judged else None
     finished = pack(replace(about, calibration=calibration), candidates[best][0], None)
@@ -164,7 +167,7 @@ def _task(wanted: ForeignPlan) -> dict:
     return {
         "do": "train", "network": wanted.network, "seconds": wanted.budget.seconds, "steps": wanted.budget.steps,
         "seed": wanted.seed, "batch": wanted.batch_size, "pretrained": wanted.pretrained != "none",
-        "device": wanted.device, "size": wanted.input_size, "scale": wanted.scale,
+        "device": wanted.device, "size": wanted.input_size, "scale": wanted.scale, "animals": wanted.animals,
     }  # fmt: skip
 
 
@@ -176,11 +179,7 @@ def _write(data: TrainingSet, size: tuple[int, int], folder: Path) -> list[Sampl
     for number, sample in enumerate([*train, *validation]):
         image = f"frames/{number:06d}.png"
         write_image(folder / image, data.load(sample.key))
-        animals = [
-            [[float(x), float(y)] if state >= State.OCCLUDED else None for (x, y), state in zip(points, states)]
-            for points, states in zip(sample.points, sample.states)
-        ]
-        rows.append({"image": image, "animals": animals})
+        rows.append({"image": image, "animals": _animals(sample)})
     bones = data.skeleton
     names = {k.id: k.name for k in bones.keypoints}
     (folder / "dataset.json").write_text(json.dumps({
@@ -191,16 +190,27 @@ def _write(data: TrainingSet, size: tuple[int, int], folder: Path) -> list[Sampl
     return train
 
 
+def _animals(sample: Sample) -> list[list[list[float] | None]]:
+    """Those of which a point is known, with the places of their points."""
+    every = [
+        [[float(x), float(y)] if state >= State.OCCLUDED else None for (x, y), state in zip(points, states)]
+        for points, states in zip(sample.points, sample.states)
+    ]
+    return [points for points in every if any(points)]
+
+
 def ensure_same(
     framework: Framework, model: PoseModel, frames: Mapping[int, np.ndarray], checked: Sequence[dict]
 ) -> None:
     """Raises InvalidFile unless the model finds what the framework itself found in these frames, (H, W, 3) RGB each."""
     apart = []
     for one in checked:
-        theirs = np.array(one["pose"], float)
-        ours = predict_frame(model.uncalibrated(), Frame(frames[one["number"]]))[0]
-        apart += np.linalg.norm(ours[:, :2] - theirs[:, :2], axis=1).tolist()
-    told = np.array(apart)[np.isfinite(apart)]  # what the framework found at all
+        if one["poses"]:
+            theirs = np.array(one["poses"], float)[..., :2]
+            ours = matched(theirs, predict_frame(model.uncalibrated(), Frame(frames[one["number"]])))
+            distance = np.nan_to_num(np.linalg.norm(ours[..., :2] - theirs, axis=-1), nan=np.inf)
+            apart += distance[np.isfinite(theirs).all(axis=-1)].tolist()  # of what the framework found at all
+    told = np.array(apart)
     if len(told) and np.median(told) > AS_EXACT_PX:
         raise InvalidFile(f"its exported network finds other places than {framework.title} itself, by "
                           f"{np.median(told):.1f} px", framework.name, "Please report it.")  # fmt: skip
@@ -208,29 +218,41 @@ def ensure_same(
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
-    """On the validation frames, (F, K): distances in pixels, raw scores, and which points are not unknown."""
+    """On the validation frames, for N animals: distances in pixels, NaN where nothing is labelled or found, raw scores,
+    NaN where nothing is found, and which points are not unknown, (N, K) each. away_px: what is not found counts as so
+    far off where networks are compared.
+    """
 
     errors: np.ndarray
     scores: np.ndarray
     known: np.ndarray
+    away_px: float
 
     @property
     def error_px(self) -> float:
         return float(np.nanmean(self.errors)) if np.isfinite(self.errors).any() else float("inf")
 
+    @property
+    def cost_px(self) -> float:
+        lost = np.isnan(self.scores) & self.known
+        counted = np.isfinite(self.errors) | lost
+        return float(np.where(lost, self.away_px, self.errors)[counted].mean()) if counted.any() else float("inf")
+
     def calibration(self, within_px: float) -> Calibration | None:
         right = np.nan_to_num(self.errors, nan=np.inf) <= within_px
-        return fit(self.scores[self.known], right[self.known], within_px)
+        told = self.known & np.isfinite(self.scores)
+        return fit(self.scores[told], right[told], within_px)
 
 
 def _judged(model: PoseModel, data: TrainingSet) -> _Judged:
-    errors, scores, known = [], [], []
+    errors, scores, known, away = [], [], [], 0.0
     for sample in (s for s in data.validation if len(s.points)):
-        pose = predict_frame(model, Frame(data.load(sample.key)))[0]
-        errors.append(np.linalg.norm(pose[:, :2] - sample.points[0], axis=1))
-        scores.append(pose[:, 2])
-        known.append(sample.states[0] != State.UNKNOWN)
-    return _Judged(np.array(errors), np.array(scores), np.array(known, bool))
+        poses = matched(sample.points, predict_frame(model, Frame(data.load(sample.key))))
+        errors.append(np.linalg.norm(poses[..., :2] - sample.points, axis=-1))
+        scores.append(poses[..., 2])
+        known.append(sample.states != State.UNKNOWN)
+        away = max(away, *sample.frame_size)
+    return _Judged(np.concatenate(errors), np.concatenate(scores), np.concatenate(known), away)
 
 
 def _statistics(told: dict, error: float | None) -> dict:

@@ -23,12 +23,20 @@ def continued(block: Predictions, before: Predictions | None) -> Predictions:
     """
     if before is None or block.score.shape[1] < 2 or before.score.shape[1] != block.score.shape[1]:
         return block
+    order = nearest(_first_seen(before.xy[::-1]), _first_seen(block.xy))
+    return replace(block, xy=block.xy[:, order], score=block.score[:, order])
+
+
+def nearest(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Which of the animals now (N, K, 2) goes on from each of those before, (N, K, 2); NaN for one that is not there.
+
+    For all together the mean distance of their keypoints is the least.
+    """
     from scipy.optimize import linear_sum_assignment
 
-    ended, begins = _first_seen(before.xy[::-1]), _first_seen(block.xy)
-    apart = np.linalg.norm(ended[:, None] - begins[None], axis=-1).mean(axis=-1)  # (N, N)
+    apart = np.linalg.norm(before[:, None] - now[None], axis=-1).mean(axis=-1)  # (N, N)
     _, order = linear_sum_assignment(np.nan_to_num(apart, nan=NEVER_SEEN))
-    return replace(block, xy=block.xy[:, order], score=block.score[:, order])
+    return order
 
 
 def _first_seen(xy: np.ndarray) -> np.ndarray:

@@ -181,6 +181,10 @@ class PoseModel:
         """(B, h, w, 3) uint8 RGB views → (B, K, 3) float32: x, y in view pixels, score."""
         return self._pose.run(["poses"], {"images": self._lit(images)}, ONLY_WANTED)[0][:, 0]  # pyright: ignore
 
+    def poses(self, image: np.ndarray) -> np.ndarray:
+        """(h, w, 3) uint8 RGB view of a whole frame → (N, K, 3), as above; NaN for an animal that is not there."""
+        return self._pose.run(["poses"], {"images": self._lit(image[None])}, ONLY_WANTED)[0][0]  # pyright: ignore
+
     def rivals(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Of (B, h, w, 3) uint8 RGB views the raw scores (B, K) of the chosen peaks and the heights of the second ones.
 

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from krolik.inference.beside import hints, is_another
+from krolik.inference.identity import nearest
 from krolik.inference.look import SURE, Look, centre_of, extent_of, in_frame, surest
 from krolik.inference.model import PoseModel
 from krolik.inference.thumbnails import middles, thumbnails
@@ -50,6 +51,9 @@ class Poser:
         self._last = list(self._now)  # each animal as it was last held
         self._frame, self._since_loss, self._doubted = 0, RECENTLY, False
         self._beside: dict[int, dict[int, Look]] = {}  # of each lost animal: the others near it as they were then
+        self._seen = np.full(
+            (len(self._now), len(self._about.skeleton), 2), np.nan
+        )  # whole frames: where each was last
 
     def __call__(self, frame: Frame) -> np.ndarray:
         """(N, K, 3) float32: x, y in frame pixels and score; NaN and 0 for an animal that is not there.
@@ -57,7 +61,7 @@ class Poser:
         The score is the probability of lying within the distance of the model's calibration, if it has one.
         """
         self._scales = self.model.scales(frame.size)
-        poses = self.whole(frame)[None] if self._about.pipeline == "whole" else self._crops(frame)
+        poses = self._whole(frame) if self._about.pipeline == "whole" else self._crops(frame)
         if self._about.calibration is not None:
             poses[..., 2] = self._about.calibration(poses[..., 2])
         return poses
@@ -83,10 +87,16 @@ class Poser:
         nothing[:, 2] = 0.0
         return np.stack([nothing if look is None else look.pose for look in looks])
 
-    def whole(self, frame: Frame) -> np.ndarray:
-        """(K, 3): the pose in the whole frame."""
+    def _whole(self, frame: Frame) -> np.ndarray:
+        """(N, K, 3): what a network that sees whole frames finds, each animal in its place, with raw scores."""
         view = self._about.whole(frame.size)
-        return in_frame(self.model.pose(frame.warp(view)[None])[0], view)
+        poses = np.stack([in_frame(pose, view) for pose in self.model.poses(frame.warp(view))])
+        if len(poses) > 1:
+            poses = poses[nearest(self._seen, poses[..., :2])]
+            there = np.isfinite(poses[..., 0])
+            self._seen[there] = poses[there][:, :2]
+        poses[..., 2] = np.nan_to_num(poses[..., 2])
+        return poses
 
     def window(self, frame: Frame, pose: np.ndarray) -> View | None:
         """What the network would look at to see this pose (K, 3) again; None where nothing of it is known."""

@@ -82,7 +82,8 @@ def adopt(file: ProjectFile, job: Job, reporter: Reporter) -> dict:
     """Takes another framework's trained network, and measures it on the test frames if there are any."""
     from krolik.actions.adopting import adopt as take
 
-    model = take(file, Path(job.document["source"]), job.document.get("name"), reporter)
+    said = job.document
+    model = take(file, Path(said["source"]), said.get("name"), said.get("animals"), reporter)
     return {"model": model.name, "error_px": _measured_if_tested(file, model.name, reporter)}
 
 

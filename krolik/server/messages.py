@@ -179,7 +179,7 @@ class TrainMessage(Message):
         """The arguments of the verb, without what was left out. Raises InvalidSetting for what makes no sense."""
         found = {k: v for k, v in self.model_dump().items() if v not in (None, {})}
         if self.engine != defaults.ENGINE:
-            framework(self.engine).network(None if self.network == defaults.NETWORK else self.network)
+            framework(self.engine).network(None if self.network == defaults.NETWORK else self.network, animals=1)
         Settings(
             self.network, self.width, pipeline=self.pipeline,  # pyright: ignore[reportArgumentType]
             scale=self.scale, input_px=self.input_px, batch_size=self.batch_size, budget=Budget.parse(self.budget),
@@ -189,10 +189,11 @@ class TrainMessage(Message):
 
 
 class AdoptMessage(Message):
-    """path: the folder of a network that another framework trained."""
+    """path: the folder of a network that another framework trained. animals: in a frame at most."""
 
     path: Text
     name: Name | None = None
+    animals: int | None = Field(None, ge=1, le=1000)
 
 
 class InstallMessage(Message):

@@ -11,7 +11,7 @@ from krolik.engines.frameworks import FRAMEWORKS, Framework
 BEHAVIOURS = ("exact", "shifted", "refuse", "crash", "endless")
 FAKE = Framework(
     "fake", "Fake", "numpy", "numpy", str(Path(__file__).with_name("fake_worker.py")), BEHAVIOURS,
-    frozenset({"batch_size"}), False,
+    ("pair",), frozenset({"batch_size"}), False,
 )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
-"""A framework that is none: its network finds the middle of what is bright. Runs as a worker does, told by its network
-how to behave."""
+"""A framework that is none: its network finds the middle of what is bright, and further animals below. Runs as a worker
+does, told by its network how to behave."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import krolik.engines.frameworks
 sys.path.insert(0, str(krolik.engines.frameworks.WORKERS))
 import protocol
 
-OFF_PX = 5.0
+OFF_PX, BELOW_PX = 5.0, 40.0
 
 
 def work(task, talk):
@@ -24,6 +24,8 @@ def work(task, talk):
         own, steps = about["keypoints"], 0
         order = protocol.order(own, task["keypoints"])
         pictures, behaviour = dict(enumerate(task["pictures"])), about["network"]
+        if behaviour == "pair" and not task["animals"]:
+            raise protocol.Refused("how many animals a frame shows at most is not known", "Say it: --animals 2.")
     else:
         data = json.loads((folder / "dataset.json").read_text("utf-8"))
         own, behaviour = data["keypoints"], task["network"]
@@ -48,42 +50,47 @@ def work(task, talk):
         except protocol.Finished:
             steps = pace.steps
 
-    export(order, folder / "last.onnx")
+    animals = task["animals"] if behaviour == "pair" else 1
+    export(order, folder / "last.onnx", animals)
     checked = []
     for number, name in pictures.items():
-        pose = middle(cv2.cvtColor(cv2.imread(str(folder / name)), cv2.COLOR_BGR2RGB), order)
-        pose[:, 0] += OFF_PX if behaviour == "shifted" else 0.0
-        checked.append({"number": number, "pose": pose.tolist()})
+        poses = middle(cv2.cvtColor(cv2.imread(str(folder / name)), cv2.COLOR_BGR2RGB), order, animals)
+        poses[..., 0] += OFF_PX if behaviour == "shifted" else 0.0
+        checked.append({"number": number, "poses": poses.tolist()})
     result = {
         "version": "9.9",
         "checked": checked,
-        "candidates": [{"file": "last.onnx", "name": "last", "scale": 1.0, "multiple": 1, "matched": None}],
+        "candidates": [
+            {"file": "last.onnx", "name": "last", "scale": 1.0, "multiple": 1, "matched": None, "animals": animals}
+        ],
     }
     if task["do"] == "adopt":
         return {**result, "keypoints": [own[i] for i in order], "network": "middle", "snapshot": "last"}
     return {**result, "steps": steps, "seconds": pace.seconds, "curve": pace.curve, "batch": task["batch"] or 8}
 
 
-def middle(picture, order):
-    """(H, W, 3) RGB → (K, 3): the middle of the light; the k-th keypoint lies `order[k]` pixels to the right."""
+def middle(picture, order, animals):
+    """(H, W, 3) RGB → (N, K, 3): the middle of the light; the k-th keypoint lies `order[k]` pixels to the right."""
     import numpy as np
 
     light = picture.astype(np.float32).mean(-1) + 1e-3
     x = (light.sum(0) * np.arange(light.shape[1])).sum() / light.sum()
     y = (light.sum(1) * np.arange(light.shape[0])).sum() / light.sum()
-    return np.array([[x + place, y, 0.5] for place in order], np.float32)
+    return np.array([[[x + place, y + BELOW_PX * n, 0.5] for place in order] for n in range(animals)], np.float32)
 
 
-def export(order, file):
-    """The same as a network, (1, H, W, 3) uint8 → (1, 1, K, 3). Written by hand: PyTorch takes seconds to begin."""
+def export(order, file, animals):
+    """The same as a network, (1, H, W, 3) uint8 → (1, N, K, 3). Written by hand: PyTorch takes seconds to begin."""
     from onnx import checker, parser, save
 
     places = ", ".join(f"{float(place)}" for place in order)
+    shifts = ", ".join(f"0.0, {BELOW_PX * n}, 0.0" for n in range(animals))
     graph = f"""
     <ir_version: 8, opset_import: ["" : 17]>
-    fake (uint8[1, height, width, 3] images) => (float[1, 1, K, 3] poses)
+    fake (uint8[1, height, width, 3] images) => (float[1, N, K, 3] poses)
     <float[{len(order)}] places = {{{places}}}, float dark = {{0.001}}, float half = {{0.5}}, int64 zero = {{0}},
-     int64 one = {{1}}, int64[1] across = {{1}}, int64[1] down = {{2}}, int64[2] front = {{0, 1}}>
+     int64 one = {{1}}, int64[1] across = {{1}}, int64[1] down = {{2}}, int64[2] front = {{0, 1}},
+     float[1, {animals}, 1, 3] shifts = {{{shifts}}}>
     {{
         seen = Cast<to = 1>(images)
         grey = ReduceMean<axes = [3], keepdims = 0>(seen)
@@ -113,7 +120,8 @@ def export(order, file):
         py1 = Unsqueeze(py, across)
         ps1 = Unsqueeze(score, across)
         stacked = Concat<axis = 1>(px1, py1, ps1)
-        poses = Unsqueeze(stacked, front)
+        one_ = Unsqueeze(stacked, front)
+        poses = Add(one_, shifts)
     }}
     """
     model = parser.parse_model(graph)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from krolik.actions.predicting import load_model
 from krolik.actions.reporter import Silent
 from krolik.actions.samples import load_pixels
 from krolik.engines import environments
+from krolik.engines.foreign import _Judged
+from krolik.engines.frameworks import FRAMEWORKS
 from krolik.errors import Cancelled, Conflict, InvalidFile, InvalidLabels, InvalidSetting, KrolikError, NotFound
 from krolik.folders import engines_folder
 from krolik.inference.pipeline import predict_frame
@@ -216,7 +219,10 @@ def test_a_training_that_had_kept_nothing_begins_anew(fake, project):
         ({"width": 2.0}, "--width: Fake cannot be told that"),
         ({"input_px": 128}, "--input: Fake cannot be told that"),
         ({"overrides": {"learning_rate": "1"}}, "--set: Fake cannot be told that"),
-        ({"network": "unet"}, "Fake has no network 'unet' here. Choose one of: exact"),
+        (
+            {"network": "unet"},
+            "Fake has no network 'unet' here. Choose one of: exact, shifted, refuse, crash, endless, pair",
+        ),
         ({"pretrained": "some-model"}, "--pretrained: Fake begins from its own weights or from none"),
         ({"folds": 3}, "--folds: Fake is not cross-validated here"),
     ],
@@ -255,11 +261,49 @@ def test_krolik_does_not_go_on_from_its_weights(fake, project):
         project.train(budget="5steps", pretrained=model.name)
 
 
-def test_several_animals_are_refused(fake, project):
-    key, keypoint = project.labels.frames[0].key, project.labels.skeleton.keypoints[0].id
-    label(project.file, key, [SetPoints("another", {keypoint: Point(State.VISIBLE, 5.0, 5.0)})], "test")
+@pytest.fixture
+def two(project):
+    """Each frame shows another animal of one keypoint, which is in the corner."""
+    keypoint = project.labels.skeleton.keypoints[0].id
+    for frame in project.labels:
+        label(project.file, frame.key, [SetPoints("another", {keypoint: Point(State.VISIBLE, 5.0, 5.0)})], "test")
+    return project
+
+
+def test_several_animals(fake, two):
+    model = two.train(engine="fake", budget="5steps")
+    assert model.name == "fake-pair-1" and model.document["plan"]["animals"] == 2
+    frame = Frame(load_pixels(two.file, two.labels.frames[0].key))
+    found = predict_frame(load_model(two.file, model.name), frame)
+    assert found.shape == (2, len(two.labels.skeleton), 3)
+    assert np.allclose(found[1, :, 1] - found[0, :, 1], 40, atol=1e-2)
+    measured = two.evaluate(model.name).metrics
+    assert measured.animals == 6 and math.isfinite(measured.overall.mean_error_px)
+    assert two.train(engine="fake", network="pair", split="none", budget="5steps").name == "fake-pair-2"
+
+
+def test_networks_for_one_animal_are_refused_where_there_are_several(fake, two, monkeypatch):
+    with pytest.raises(InvalidSetting, match="exact finds a single animal, and there are up to 2 in a frame"):
+        two.train(engine="fake", network="exact")
+    monkeypatch.setitem(FRAMEWORKS, "fake", replace(FRAMEWORKS["fake"], several=()))
     with pytest.raises(InvalidLabels, match="a single animal a frame"):
-        project.train(engine="fake", split="none")
+        two.train(engine="fake", split="none")
+
+
+def test_missed_animals_count_where_weights_are_compared():
+    """Else the weights that find one point well, and nothing else, would be the best."""
+    scores, known = np.array([[0.9, 0.9], [np.nan, np.nan]]), np.ones((2, 2), bool)
+    few = _Judged(np.array([[1.0, 1.0], [np.nan, np.nan]]), scores, known, 640)
+    many = _Judged(np.array([[2.0, 2.0], [2.0, 2.0]]), np.full((2, 2), 0.9), known, 640)
+    assert few.error_px < many.error_px and many.cost_px < few.cost_px
+    nothing = _Judged(np.full((1, 2), np.nan), np.full((1, 2), np.nan), known[:1], 640)
+    assert nothing.cost_px == 640 and nothing.error_px == math.inf and nothing.calibration(5.0) is None
+
+
+def predict_frame_of(project, model) -> np.ndarray:
+    return predict_frame(
+        load_model(project.file, model.name), Frame(load_pixels(project.file, project.labels.frames[0].key))
+    )
 
 
 class TestAdopting:
@@ -289,6 +333,17 @@ class TestAdopting:
         project.report(Path(project.file.path).with_name("page.html"), model.name)
         compared = project.compare(models=[model.name])
         assert any("is not known here" in note for note in compared.notes)
+
+    def test_a_network_for_several_animals(self, two, folder, rabbit, tmp_path):
+        names = two.labels.skeleton.names
+        assert len(predict_frame_of(two, two.adopt(folder(names, "pair")))) == 2  # as labelled
+        assert len(predict_frame_of(two, two.adopt(folder(names, "pair"), animals=3))) == 3
+        assert len(predict_frame_of(two, two.adopt(folder(names)))) == 1  # a network for one finds one
+        with pytest.raises(InvalidSetting, match="0 animals in a frame"):
+            two.adopt(folder(names, "pair"), animals=0)
+        with api.new(tmp_path / "new.krolik", rabbit[0], "nose,tail") as empty:
+            with pytest.raises(KrolikError, match=r"how many animals .* is not known\. Say it: --animals 2"):
+                empty.adopt(folder(["nose", "tail"], "pair"))
 
     def test_a_network_of_other_keypoints(self, project, folder):
         names = project.labels.skeleton.names

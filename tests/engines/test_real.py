@@ -64,6 +64,38 @@ def test_an_interrupted_training_goes_on(name, labelled, monkeypatch):
             assert going_on["loss"] < 0.7 * begun["loss"]
 
 
+@pytest.mark.slow
+def test_two_networks_one_after_the_other(labelled, monkeypatch):
+    """SLEAP's from the top down: interrupted in the first one, and in the second."""
+    if "sleap" not in INSTALLED:
+        pytest.skip("sleap is not installed for Krolik here (krolik engines install sleap)")
+    monkeypatch.setattr(worker, "KEEP_SECONDS", 0.0)
+    wish = {"engine": "sleap", "network": "topdown_medium", "scale": 0.25, "budget": "660steps"}
+    with api.open(labelled.path) as project:
+        with pytest.raises(Cancelled):
+            project.train(reporter=Interrupting(project), **wish)
+        assert not of_the_second(project)
+        with pytest.raises(Cancelled):
+            project.train(resume=True, reporter=InTheSecond(project))
+        model = project.train(resume=True)
+        pose = model.document["statistics"]["stages"]["pose"]
+        assert pose["steps"] == 660
+        steps = [point["step"] for point in pose["curve"]]
+        assert steps == sorted(set(steps))
+        assert project.evaluate(model.name).frames > 0
+
+
+def of_the_second(project) -> bool:
+    """Whether what is kept of the training has the first network, which is finished."""
+    kept = runs.checkpoint(project.file, runs.every(project.file, "train")[0].id)
+    return kept is not None and "centroid.ckpt" in zipfile.ZipFile(io.BytesIO(kept)).namelist()
+
+
+class InTheSecond(Interrupting):
+    def abandoned(self) -> bool:
+        return of_the_second(self.project)
+
+
 class Hostile:
     """Read as an object, it makes a file."""
 

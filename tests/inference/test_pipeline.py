@@ -1,5 +1,6 @@
 """Posing consecutive frames: following, finding again, blocks that do not depend on each other."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,6 +39,9 @@ class SpotModel:
                 points.append((x, y, weight.max() / 255))
             out.append(points)
         return np.array(out, np.float32)
+
+    def poses(self, image):
+        return self.pose(image[None])
 
     def scales(self, size):
         return self.description.scales
@@ -314,6 +318,39 @@ def test_who_is_who_goes_on_from_block_to_block(monkeypatch):
     rest = list(pipeline.predict_blocks(Shuffled(animals=2), clip, 16, 48, lambda i: None, whole[0]))  # pyright: ignore
     for a, b in zip(whole[1:], rest, strict=True):
         np.testing.assert_array_equal(a.xy, b.xy)
+
+
+class InAnyOrder(SpotModel):
+    """Sees whole frames: left and right of their middle, in another order each time; either may lack green."""
+
+    def __init__(self):
+        super().__init__(2, "whole")
+        self.description = replace(self.description, multiple=1)  # frames as they are
+
+    def poses(self, image):
+        self.located += 1
+        half = image.shape[1] // 2
+        found = [self.pose(image[None, :, side : side + half])[0] + (side, 0, 0) for side in (0, half)]
+        lost = [pose[1, 2] == 0 for pose in found]
+        found = np.where(np.array(lost)[:, None, None], np.nan, found)
+        return found[::-1] if self.located % 2 else found
+
+
+def test_who_is_who_in_whole_frames(monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 16)
+    pictures = [apart(i) for i in range(40)]
+    for i in range(20, 25):
+        pictures[i] = pictures[i].copy()
+        pictures[i][:, SIZE[0] // 2 :] = 0  # the right one hides
+    found = blocks(InAnyOrder(), Clip(pictures), 0, 40)
+    heads = np.concatenate([b.xy for b in found])[:, :, 0, 0]
+    scores = np.concatenate([b.score for b in found])[:, :, 0]
+    seen = heads[0] < SIZE[0] // 2
+    assert seen.sum() == 1
+    left, right = heads[:, seen].ravel(), heads[:, ~seen].ravel()
+    assert (left < SIZE[0] // 2).all() and (np.abs(np.diff(left)) < 3).all()
+    assert np.isnan(right[20:25]).all() and (scores[20:25, ~seen] == 0).all()
+    assert (np.delete(right, range(20, 25)) >= SIZE[0] // 2).all()
 
 
 def test_errors_of_the_decoder_come_out():

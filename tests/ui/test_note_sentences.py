@@ -12,7 +12,7 @@ from krolik.poses import State
 
 ROOT = Path(__file__).parents[2]
 RUSSIAN = json.loads((ROOT / "web/src/locales/notes.ru.json").read_text("utf-8"))
-FOLDERS = ("actions", "formats", "jobs")
+FOLDERS = ("actions", "formats", "jobs", "engines/workers")
 
 
 def shape(sentence: str) -> str:
@@ -32,8 +32,10 @@ def texts(node: ast.AST | None) -> Iterator[str]:
 
 
 def noted(tree: ast.AST) -> Iterator[str]:
-    """What is given to `note(...)`, added to `notes`, or called so."""
+    """What is given to `note(...)`, or as a `note`, added to `notes`, or called so."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "note":
+            yield from texts(node.value)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
             owner = node.func.value
             name = owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", "")

@@ -67,6 +67,7 @@ class Pace:
         self._keep_seconds, self._kept, self._number = task["keep_seconds"], time.monotonic(), 0
         self._losses, self._every, self._warned = [], 1, False
         self.steps, self.curve = 0, []
+        self.until = 1.0  # what part of the time or of the steps that are given is used when step() says so
         before = self._folder / BEFORE / PACE
         if before.exists():
             known = json.loads(before.read_text("utf-8"))
@@ -86,7 +87,7 @@ class Pace:
         if time.monotonic() - self._told > PROGRESS_SECONDS:
             self._told = time.monotonic()
             self._talk.say(progress=self.fraction, steps=self.steps, loss=float(loss), seconds_left=self._left())
-        if self.fraction >= 1 or (self._folder / STOP).exists():
+        if self.fraction >= 1 or self._used >= self.until or self.stopped:
             raise Finished
 
     def keep(self, write):
@@ -109,13 +110,18 @@ class Pace:
         self._kept = time.monotonic()
 
     @property
+    def stopped(self):
+        """Whether it was told to end."""
+        return (self._folder / STOP).exists()
+
+    @property
     def fraction(self):
-        parts = [self.steps / self._schedule]
-        if self._seconds is not None:
-            parts.append(self.seconds / self._seconds)
-        if self._most is not None:
-            parts.append(self.steps / self._most)
-        return min(1.0, max(parts))
+        return min(1.0, max(self.steps / self._schedule, self._used))
+
+    @property
+    def _used(self):
+        by_time = self.seconds / self._seconds if self._seconds is not None else 0.0
+        return max(by_time, self.steps / self._most if self._most is not None else 0.0)
 
     def _left(self):
         done = self.fraction

@@ -193,7 +193,9 @@ def export(config, model, folder, size, order=None, best=()):
         model.load_state_dict(values)
         file = folder / f"{name}.onnx"
         to_onnx(model, protocol.padded(size, multiple), file, order)
-        found.append({"file": file.name, "name": name, "scale": 1.0, "multiple": multiple, "matched": None})
+        found.append(
+            {"file": file.name, "name": name, "scale": 1.0, "multiple": multiple, "matched": None, "animals": 1}
+        )
     model.load_state_dict(weights["last"])
     return found
 
@@ -240,7 +242,7 @@ def check(config, model, folder, pictures, order=None):
     runner = get_pose_inference_runner(str(config), str(snapshot), device="cpu", max_individuals=1)
     found = [np.asarray(p["bodyparts"])[0] for p in runner.inference([str(p) for p in pictures.values()])]
     return [
-        {"number": number, "pose": (pose if order is None else pose[order]).tolist()}
+        {"number": number, "poses": [(pose if order is None else pose[order]).tolist()]}
         for number, pose in zip(pictures, found, strict=True)
     ]
 

@@ -43,8 +43,9 @@ def start(work: Work, project: str | None = None) -> dict:
 def engines() -> list[dict]:
     """The other frameworks that can train; `version` is that of one that is installed."""
     return [
-        {"name": name, "title": known.title, "networks": known.networks, "settings": sorted(known.settings),
-         "pretrained": known.pretrained, "version": place.version if (place := environments.found(known)) else None}
+        {"name": name, "title": known.title, "networks": [*known.networks, *known.several],
+         "settings": sorted(known.settings), "pretrained": known.pretrained,
+         "version": place.version if (place := environments.found(known)) else None}
         for name, known in FRAMEWORKS.items()
     ]  # fmt: skip
 

@@ -86,7 +86,7 @@ def adopt(message: AdoptMessage, opened: Project, work: Work) -> dict:
     _ensure_free(opened, message.name)
     source = work.places.typed(message.path)
     environments.expected(framework(framework_of(source)))
-    return _start(opened, "adopt", {"source": str(source), "name": message.name})
+    return _start(opened, "adopt", {"source": str(source), "name": message.name, "animals": message.animals})
 
 
 @router.post("/install")
