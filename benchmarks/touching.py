@@ -66,33 +66,46 @@ def trained(project: api.Project, budget: str, seed: int) -> PoseModel:
     return PoseModel(models.onnx(project.file, record), 1)
 
 
-def prepared(source: Path, folder: Path) -> tuple[np.ndarray, np.ndarray, Path]:
-    """The film (T, H, W) as grey levels, its mouse (T, K, 3), and a project of pairs of labelled frames."""
+def prepared(
+    source: Path, folder: Path, pale: float = 1.0, names: tuple[str | None, ...] = (None, None)
+) -> tuple[np.ndarray, np.ndarray, Path]:
+    """The film (T, H, W) as grey levels, its mouse (T, K, 3), and a project of pairs of labelled frames.
+
+    pale: how dark the second mouse of a pair is, of how dark it was. names: of both mice.
+    """
     with krolik.new(folder / "one.krolik") as project:
         project.import_labels(source)
         poser = Poser(trained(project, "1500steps", 0))
         with open_video(source / "videos" / "m3v1mp4.mp4") as video:
             frames = (frame for _, frame in video.frames(0, len(video)) if frame is not None)
             seen = [(frame.rgb[..., 0], poser(frame)[0]) for frame in frames]
-        paired = pairs(project, folder)
+        paired = pairs(project, folder, pale, names)
     return np.stack([grey for grey, _ in seen]), np.stack([pose for _, pose in seen]), paired
 
 
-def pairs(project: api.Project, folder: Path) -> Path:
+def paler(grey: np.ndarray, pale: float) -> np.ndarray:
+    """uint8 grey levels: nearer to white."""
+    return (255 - pale * (255 - grey.astype(np.float32))).round().astype(np.uint8)
+
+
+def pairs(project: api.Project, folder: Path, pale: float, names: tuple[str | None, ...]) -> Path:
     """A project of labelled frames laid over each other; those that `every:5` would test are not among them."""
     pictures, rng = folder / "pairs", np.random.default_rng(0)
     pictures.mkdir()
     train = [frame for i, frame in enumerate(project.labels) if i % EVERY != EVERY - 1]
     chosen = [[train[i] for i in rng.choice(len(train), 2, replace=False)] for _ in range(PAIRS)]
     for number, both in enumerate(chosen):
-        image = np.minimum(*(load_pixels(project.file, frame.key) for frame in both))
+        first, second = (load_pixels(project.file, frame.key) for frame in both)
+        image = np.minimum(first, paler(second, pale))
         cv2.imwrite(str(pictures / f"{number:03d}.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     with krolik.new(folder / "two.krolik", pictures, skeleton=",".join(project.skeleton.names)) as paired:
         (record,) = videos.records(paired.file)
         found = []
         for number, both in enumerate(chosen):
             animals = [frame.instances[0].points for frame in both]
-            mice = tuple(Instance(xy, np.full(len(xy), State.VISIBLE)) for xy in animals)
+            mice = tuple(
+                Instance(xy, np.full(len(xy), State.VISIBLE), name) for xy, name in zip(animals, names, strict=True)
+            )
             found.append(LabeledFrame(FrameKey(record.id, number), mice, f"{number:03d}.png"))
         edits = tuple(labels.set_frame(paired.file, frame, paired.skeleton) for frame in found)
         history.commit(paired.file, Change(edits, "benchmark", "label"))
@@ -119,9 +132,9 @@ def measure(model: PoseModel, film: np.ndarray, truth: np.ndarray, lag: int) -> 
     return {"n": n, "missed": missed, "switches": switches, "mean_error_px": float(np.mean(errors))}
 
 
-def composed(film: np.ndarray, count: int, lag: int) -> Iterator[Frame]:
+def composed(film: np.ndarray, count: int, lag: int, pale: float = 1.0) -> Iterator[Frame]:
     for first, second in zip(film[:count], film[lag : lag + count]):
-        yield Frame(np.repeat(np.minimum(first, second)[..., None], 3, axis=2))
+        yield Frame(np.repeat(np.minimum(first, paler(second, pale))[..., None], 3, axis=2))
 
 
 def matched(found: np.ndarray, mice: np.ndarray) -> tuple[tuple[int, ...], np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples
 from krolik.actions.splitting import NO_SPLIT, split_parts
 from krolik.errors import InvalidLabels, InvalidSetting
-from krolik.evaluation import Criteria, Metrics, matched, measure
+from krolik.evaluation import Criteria, Metrics, match, matched, measure
 from krolik.evaluation.calibration import Reliability, reliability
 from krolik.inference.fitting import fit_to_frames
 from krolik.inference.model import PoseModel
@@ -31,6 +31,14 @@ from krolik.video import Frame
 
 
 @dataclass(frozen=True)
+class Named:
+    """Of n labelled animals with a name that were found, so many have it in the prediction too."""
+
+    right: int
+    n: int
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Metrics of a model on the test frames of a split; `worst` are pictures, worst first, if they were asked for."""
 
@@ -40,9 +48,11 @@ class Evaluation:
     metrics: Metrics
     reliability: Reliability
     pictures: list[Path]
+    named: Named | None = None
 
     def to_json(self) -> dict:
         metrics = {**self.metrics.to_json(), "reliability": self.reliability.to_json()}
+        metrics |= {"named": asdict(self.named)} if self.named else {}
         headline = {key: metrics["overall"][key] for key in ("n", "mean_error_px", "median_error_px")}
         return {"model": self.model, "split": self.split, "frames": self.frames, **headline, **metrics,
                 "pictures": [str(p) for p in self.pictures]}  # fmt: skip
@@ -50,10 +60,14 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A test frame with its predicted animals, in the order of the labelled ones. predicted: (N, K, 3)."""
+    """A test frame with its predicted animals, in the order of the labelled ones.
+
+    predicted: (N, K, 3). rows: (N,) which of the predicted animals they are, -1 for none.
+    """
 
     sample: Sample
     predicted: np.ndarray
+    rows: np.ndarray
 
     @property
     def error_px(self) -> float:
@@ -80,7 +94,18 @@ def evaluate(
     if pictures is not None:
         for rank, (picture, stem) in enumerate(draw_worst(file, model.skeleton, seen, worst), 1):
             drawn.append(write_image(pictures / f"worst_{rank:02d}_{stem}.png", picture))
-    return Evaluation(record.name, split_name, len(seen), metrics, trust, drawn)
+    return Evaluation(record.name, split_name, len(seen), metrics, trust, drawn, named(file, seen, model))
+
+
+def named(file: ProjectFile, seen: Sequence[Seen], model: PoseModel) -> Named | None:
+    """How many named animals are named right; None for models that name none."""
+    if model.description.appearance is None:
+        return None
+    names = model.description.appearance.names
+    tracks = {f.key: [i.track for i in f.instances] for f in labels.load(file)}
+    pairs = [pair for one in seen for pair in zip(one.rows, tracks[one.sample.key], strict=True)]
+    found = [(row, names.index(track)) for row, track in pairs if row >= 0 and track in names]
+    return Named(sum(row == own for row, own in found), len(found))
 
 
 def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Reporter) -> tuple[list[Seen], PoseModel]:
@@ -100,7 +125,8 @@ def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Repo
         raise InvalidLabels("the skeleton has changed since the model was trained", record.name, "Train a new one.")
     seen = []
     for number, sample in enumerate(tested):
-        seen.append(Seen(sample, matched(sample.points, pose(file, model, sample.key))))
+        found = pose(file, model, sample.key)
+        seen.append(Seen(sample, matched(sample.points, found), match(sample.points, found)))
         reporter.progress("evaluate", (number + 1) / len(tested))
     return seen, model
 

@@ -65,6 +65,8 @@ def predict(
                 "stop": stop,
                 "skeleton": model.skeleton.to_json(),
             }
+            if model.description.appearance is not None:
+                settings["animals"] = list(model.description.appearance.names)
             fitted = fit_to_video(model, video)
             if fitted.zooms:
                 settings["zooms"] = [[*size, round(zoom, 4)] for size, zoom in sorted(fitted.zooms.items())]

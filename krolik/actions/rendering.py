@@ -38,7 +38,7 @@ def render(
                        f"Do it: krolik predict {file.path.name} {record.name}.", "not-predicted")  # fmt: skip
     run = found[0]
     skeleton = run_skeleton(file, run)
-    style = _sized(style, file, run, record)
+    style = replace(_sized(style, file, run, record), animals=tuple(run.document.get("animals", ())))
     video = videos.open_record(file, record)
     try:
         if frames is not None:

@@ -118,7 +118,7 @@ def _folded(file: ProjectFile, record: ModelRecord) -> list[Seen]:
             if now is not None:
                 points, states = np.array(frame["points"], np.float32), np.array(frame["states"], np.int8)
                 then = Sample(now.key, now.frame_size, points, states)
-                seen.append(Seen(then, np.array(frame["predicted"], float)))
+                seen.append(Seen(then, np.array(frame["predicted"], float), np.full(len(then.points), -1)))
     return seen
 
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,11 +17,13 @@ from krolik.actions.checkpoints import Checkpoints
 from krolik.actions.planning import Preparation, gather_again, prepare
 from krolik.actions.reporter import Reporter
 from krolik.actions.samples import labels_hash, load_pixels
+from krolik.actions.telling_apart import looks
 from krolik.actions.transferring import find_origin
 from krolik.engines import native
 from krolik.engines.foreign import ForeignPlan
 from krolik.errors import Cancelled, Conflict, InvalidSetting, NotFound
 from krolik.evaluation.calibration import Calibration
+from krolik.inference.appearance import Appearance
 from krolik.inference.model import Light, ModelDescription, pack
 from krolik.light import levels
 from krolik.poses import FrameKey
@@ -117,9 +120,10 @@ def _run(
         raise Cancelled("stopped before there was a model to keep", file.path, "krolik train --resume goes on with it.")
     if astray := _astray(trained):
         reporter.note(astray)
-    light = _light(file, data_train(runs.get(file, run).document))
+    learnt = data_train(runs.get(file, run).document)
+    seen = _Seen(_light(file, learnt), looks(file, learnt, trained.plan.animals, reporter))
     with file.write():
-        model = _keep(file, run, trained, light)
+        model = _keep(file, run, trained, seen)
         runs.finish(file, run, "done", model=model.name)
     file.shrink()
     return model
@@ -135,7 +139,15 @@ def _astray(trained: native.TrainedModel) -> str:
             "often show something else. Train longer, or set locator_share to more.")  # fmt: skip
 
 
-def _keep(file: ProjectFile, run: int, trained: native.TrainedModel, light: Light) -> ModelRecord:
+@dataclass(frozen=True)
+class _Seen:
+    """What the frames show that a model learnt from: how light they are, and who is who."""
+
+    light: Light
+    looks: Appearance | None
+
+
+def _keep(file: ProjectFile, run: int, trained: native.TrainedModel, seen: _Seen) -> ModelRecord:
     document = runs.get(file, run).document
     plan = trained.plan
     name = models.free_name(file, document["name"], plan.network)
@@ -150,16 +162,21 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel, light: Ligh
     description = ModelDescription(
         name, trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size, plan.animals,
         plan_json, origin, calibration, tuple(map(tuple, trained.fingerprint["data"]["frame_sizes"])),
-        plan.spans, light,
+        plan.spans, seen.light, appearance=seen.looks,
     )  # fmt: skip
     locator = trained.stages.get(LOCATOR)
     onnx = pack(description, trained.stages[POSE].onnx, locator.onnx if locator else None)
     return models.add(file, name, run, onnx, native.joined_weights(trained), {
         "skeleton": trained.skeleton.to_json(), "plan": plan_json, "fingerprint": trained.fingerprint,
         "calibration": _json(calibration), "cross_validation": crossed.to_json() if crossed else None,
-        "findings": document["findings"], "statistics": trained.statistics, "origin": origin,
+        "findings": document["findings"], "origin": origin,
+        "statistics": {**trained.statistics, "names": _names(seen.looks)},
         "split": document["split"], "train": document["train"], "validation": document["validation"], "metrics": {},
     })  # fmt: skip
+
+
+def _names(looks: Appearance | None) -> dict | None:
+    return None if looks is None else {"names": looks.names, "right": looks.right, "frames": looks.frames}
 
 
 def _light(file: ProjectFile, keys: Sequence[Sequence]) -> Light:

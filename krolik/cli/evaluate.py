@@ -77,6 +77,8 @@ def show_metrics(evaluation: Evaluation) -> None:
             f"{trust.by_chance:.3f} would be chance alone)")  # fmt: skip
     else:
         say("no point was found: the model needs a longer training, or its locator misses the animals")
+    if evaluation.named is not None:
+        say(f"named animals: {evaluation.named.right} of {evaluation.named.n} that were found are named right")
     for picture in evaluation.pictures:
         say(f"picture: {picture}")
 

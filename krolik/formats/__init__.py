@@ -60,9 +60,9 @@ class Format:
 FORMATS: dict[str, Format] = {
     "json": Format("Krolik JSON", "krolik_json", "rw", "rw", ".json", "everything"),
     "csv": Format("Krolik CSV", "krolik_csv", "rw", "rw", ".csv", "tidy: a row per keypoint",
-                  drops=("edges", "identities")),
+                  drops=("edges",)),
     "csv-wide": Format("Krolik CSV, wide", "krolik_csv_wide", "w", "w", ".csv", "a row per animal; read as csv",
-                       drops=("edges", "identities")),
+                       drops=("edges",)),
     "hdf5": Format("Krolik HDF5", "krolik_hdf5", "rw", "rw", ".h5", "everything"),
     "lightning-pose": Format("Lightning Pose", "lightning_pose", "rw", "rw", about="one animal", each=True,
                              predictions_suffix=".csv", drops=("edges", "identities")),

@@ -5,6 +5,7 @@ Tidy predictions:  video, frame, time_s, animal, keypoint, x, y, score, decoded,
 Wide labels:       video, frame, frame_name, time_s, animal, track, then KEYPOINT.x, KEYPOINT.y, KEYPOINT.state
 Wide predictions:  video, frame, time_s, animal, decoded, model, then KEYPOINT.x, KEYPOINT.y, KEYPOINT.score
 
+Predictions of animals that have names have those in a column "track" after "animal".
 Frames and animals count from 0; x and y are pixels of the full frame, the centre of the top-left pixel is (0, 0); a
 point that is not there has empty x and y. state is visible, occluded, absent or unknown.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -74,40 +75,51 @@ def write_labels(path: Path, table: LabelTable, wide: bool = False) -> None:
 def write_predictions(path: Path, tables: Sequence[PredictionTable], wide: bool = False) -> None:
     """All videos into one file. Raises StorageError."""
     with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        names = tables[0].skeleton.names
-        csv.writer(file, lineterminator="\n").writerow(
-            _wide_columns(WIDE_PREDICTIONS, names, "score") if wide else TIDY_PREDICTIONS
-        )
+        names, named = tables[0].skeleton.names, any(name for table in tables for name in table.animals)
+        head = _with_tracks(WIDE_PREDICTIONS if wide else TIDY_PREDICTIONS, named)
+        csv.writer(file, lineterminator="\n").writerow(_wide_columns(head, names, "score") if wide else head)
         for table, block in all_blocks(tables):
-            (_write_wide_block if wide else _write_tidy_block)(file, table, block)
+            (_write_wide_block if wide else _write_tidy_block)(file, table, block, head)
+
+
+def _with_tracks(columns: tuple[str, ...], named: bool) -> tuple[str, ...]:
+    at = columns.index("animal") + 1
+    return (*columns[:at], "track", *columns[at:]) if named else columns
+
+
+def _tracks(table: PredictionTable, animals: np.ndarray) -> np.ndarray:
+    """The name of each, or nothing."""
+    names = [*table.animals, *[""] * (int(animals.max(initial=-1)) + 1 - len(table.animals))]
+    return np.array(names, object)[animals]
 
 
 def _wide_columns(head: tuple[str, ...], names: list[str], last: str) -> tuple[str, ...]:
     return (*head, *(f"{name}.{axis}" for name in names for axis in ("x", "y", last)))
 
 
-def _write_tidy_block(file: TextIO, table: PredictionTable, block) -> None:
+def _write_tidy_block(file: TextIO, table: PredictionTable, block: Predictions, columns: tuple[str, ...]) -> None:
     import pandas
 
     arrays = block_arrays(table, block)
     names = np.array(table.skeleton.names, object)
     frame = pandas.DataFrame(
         {**arrays, "keypoint": names[arrays["keypoint"]], "video": table.video, "model": table.model,
-         "decoded": arrays["decoded"].astype(int)}
+         "decoded": arrays["decoded"].astype(int), "track": _tracks(table, arrays["animal"])}
     )  # fmt: skip
-    frame.to_csv(file, columns=list(TIDY_PREDICTIONS), header=False, index=False, lineterminator="\n")
+    frame.to_csv(file, columns=list(columns), header=False, index=False, lineterminator="\n")
 
 
-def _write_wide_block(file: TextIO, table: PredictionTable, block) -> None:
+def _write_wide_block(file: TextIO, table: PredictionTable, block: Predictions, columns: tuple[str, ...]) -> None:
     import pandas
 
     frames, animals, keypoints = block.score.shape
     index = np.repeat(np.arange(block.start, block.stop), animals)
+    animal = np.tile(np.arange(animals), frames)
     head = pandas.DataFrame(
-        {"video": table.video, "frame": index, "time_s": np.round(table.times_s[index], 6),
-         "animal": np.tile(np.arange(animals), frames), "decoded": np.repeat(block.decoded, animals).astype(int),
+        {"video": table.video, "frame": index, "time_s": np.round(table.times_s[index], 6), "animal": animal,
+         "track": _tracks(table, animal), "decoded": np.repeat(block.decoded, animals).astype(int),
          "model": table.model}
-    )  # fmt: skip
+    )[list(columns)]  # fmt: skip
     points = np.concatenate([block.xy, block.score[..., None]], axis=-1).reshape(frames * animals, keypoints * 3)
     body = pandas.DataFrame(points)
     pandas.concat([head, body], axis=1).to_csv(file, header=False, index=False, lineterminator="\n")
@@ -237,13 +249,15 @@ class _Stretch:
     animals: int = 0
     frames: int = 0
     last: int = -1
+    tracks: dict[int, str] = field(default_factory=dict)  # of the animals that have a name
 
 
 def _read_predictions(table: Table) -> Imported:
     path, header = table.path, tuple(table.names)
-    names = [c.removesuffix(".x") for c in header[len(WIDE_PREDICTIONS) :: 3]]
-    wide = header == _wide_columns(WIDE_PREDICTIONS, names, "score") and bool(names)
-    if not wide and header != TIDY_PREDICTIONS:
+    head = _with_tracks(WIDE_PREDICTIONS, "track" in header[:5])
+    names = [c.removesuffix(".x") for c in header[len(head) :: 3]]
+    wide = header == _wide_columns(head, names, "score") and bool(names)
+    if not wide and header != _with_tracks(TIDY_PREDICTIONS, "track" in header[:5]):
         raise InvalidFile("the columns are not those of a CSV of predictions", path, "Compare with docs/formats.md.")
     with refusing(path, "CSV of predictions"):
         stretches, found = _survey(table, wide)
@@ -253,7 +267,7 @@ def _read_predictions(table: Table) -> Imported:
     skeleton = Skeleton.of(names)
     videos = tuple(ImportedVideo(v, path.parent / v) for v in stretches)
     predictions = tuple(
-        ImportedPredictions(v, skeleton, s.model, ("",) * s.animals, s.frames,
+        ImportedPredictions(v, skeleton, s.model, tuple(s.tracks.get(i, "") for i in range(s.animals)), s.frames,
                             lambda v=v, s=s: _prediction_blocks(table, names, v, s.animals, wide))
         for v, s in stretches.items()
     )  # fmt: skip
@@ -266,7 +280,8 @@ def _survey(table: Table, wide: bool) -> tuple[dict[str, _Stretch], list[str]]:
     stretches: dict[str, _Stretch] = {}
     names: dict[str, None] = {}
     words = ["video", "model"] if wide else ["video", "model", "keypoint"]
-    for first, chunk in table.parts([*words, "frame", "animal"], categories=words):
+    tracks = [name for name in ("track",) if name in table.names]
+    for first, chunk in table.parts([*words, *tracks, "frame", "animal"], categories=[*words, *tracks]):
         frame, animal = (numbers(chunk, c, first, path, whole=True) for c in ("frame", "animal"))
         codes = chunk["video"].cat.codes.to_numpy()
         for word in words:
@@ -288,6 +303,9 @@ def _survey(table: Table, wide: bool) -> tuple[dict[str, _Stretch], list[str]]:
             stretch.frames += int((steps > 0).sum())
             stretch.last = int(frame[here][-1])
             stretch.animals = max(stretch.animals, int(animal[here].max()) + 1)
+            for number in np.unique(animal[here]).tolist() if tracks else ():
+                track = chunk["track"].iloc[int(np.flatnonzero(here & (animal == number))[0])]
+                stretch.tracks.setdefault(number, "" if isinstance(track, float) else str(track))
             if stretch.animals > MOST_ANIMALS:
                 raise InvalidFile(f"{stretch.animals} animals; {MOST_ANIMALS} can be read", path)
     return stretches, list(names)
@@ -307,7 +325,8 @@ def _prediction_blocks(table: Table, names: list[str], video: str, animals: int,
         frame, animal, decoded = (numbers(chunk, c, first, path, whole=True) for c in ("frame", "animal", "decoded"))
         here = (chunk["video"] == video).to_numpy()
         if wide:
-            values = np.stack([numbers(chunk, c, first, path) for c in header[len(WIDE_PREDICTIONS) :]], axis=1)
+            columns = header[-3 * len(names) :]
+            values = np.stack([numbers(chunk, c, first, path) for c in columns], axis=1)
             values = values[here].reshape(-1, 3)
             frame, animal, decoded = (np.repeat(a[here], len(names)) for a in (frame, animal, decoded))
             keypoint = np.tile(np.arange(len(names)), int(here.sum()))

@@ -21,10 +21,15 @@ def continued(block: Predictions, before: Predictions | None) -> Predictions:
     for all animals together the least distance (Kuhn, Naval Research Logistics 1955). An animal that was not seen in
     the block before takes a place that is left.
     """
+    order = order_after(before, block)
+    return block if order is None else replace(block, xy=block.xy[:, order], score=block.score[:, order])
+
+
+def order_after(before: Predictions | None, block: Predictions) -> np.ndarray | None:
+    """Which animal of a block goes on from each of the block before, (N,); None where nothing can be gone on from."""
     if before is None or block.score.shape[1] < 2 or before.score.shape[1] != block.score.shape[1]:
-        return block
-    order = nearest(_first_seen(before.xy[::-1]), _first_seen(block.xy))
-    return replace(block, xy=block.xy[:, order], score=block.score[:, order])
+        return None
+    return nearest(_first_seen(before.xy[::-1]), _first_seen(block.xy))
 
 
 def nearest(before: np.ndarray, now: np.ndarray) -> np.ndarray:

@@ -23,9 +23,11 @@ import onnxruntime
 
 from krolik.errors import InvalidFile, KrolikError, NotFound
 from krolik.evaluation.calibration import Calibration
+from krolik.inference.appearance import SURE, Appearance, features
 from krolik.light import lit
 from krolik.scales import Scales
 from krolik.skeleton import Skeleton
+from krolik.video import Frame
 from krolik.views import View
 
 FORMAT, VERSION = "krolik-model", 1
@@ -63,6 +65,7 @@ class ModelDescription:
     light: Light = ()
     multiple: int = 0
     matched: Size | None = None
+    appearance: Appearance | None = None  # where animals that were named can be told apart
 
     @property
     def scales(self) -> Scales:
@@ -85,7 +88,7 @@ class ModelDescription:
             "locator_size": self.locator_size, "animals": self.animals, "plan": self.plan, "origin": self.origin,
             "calibration": self.calibration.to_json() if self.calibration else None,
             "frame_sizes": self.frame_sizes, "spans": self.spans, "light": self.light, "multiple": self.multiple,
-            "matched": self.matched,
+            "matched": self.matched, "appearance": self.appearance.to_json() if self.appearance else None,
         }  # fmt: skip
 
     @classmethod
@@ -101,6 +104,7 @@ class ModelDescription:
             tuple(map(float, value.get("spans", ()))),
             tuple(tuple(map(float, channel)) for channel in value.get("light", ())), int(value.get("multiple", 0)),
             tuple(value["matched"]) if value.get("matched") else None,
+            Appearance.from_json(value["appearance"]) if value.get("appearance") else None,
         )  # fmt: skip
 
 
@@ -201,6 +205,23 @@ class PoseModel:
             raise RuntimeError("a whole-frame model has no locator")
         seen = self._lit(image[None])
         return self._locator.run(["poses"], {"images": seen}, ONLY_WANTED)[0][0, :, 0]  # pyright: ignore
+
+    def says(self, frame: Frame, poses: np.ndarray) -> np.ndarray:
+        """(N, K, 3) of a frame → (N, C): how much their looks speak for each name, in nats. With an appearance only."""
+        looks, span = self.description.appearance, self.span_px(frame.size)
+        assert looks is not None
+        points = np.where(poses[..., 2:] >= SURE, poses[..., :2], np.nan)
+
+        def see(view: View) -> np.ndarray:
+            return self._lit(frame.warp(view)[None])[0]
+
+        return looks.says(np.stack([features(see, animal, self.skeleton, span) for animal in points]))
+
+    def span_px(self, size: Size) -> float:
+        """The extent of a usual animal in frames of this size. With an appearance only."""
+        looks = self.description.appearance
+        assert looks is not None
+        return looks.span_px / self.zooms.get(size, 1.0)
 
     def _lit(self, images: np.ndarray) -> np.ndarray:
         return images if self._table is None else lit(images, self._table)

@@ -23,7 +23,7 @@ SHIFT = 4  # OpenCV's fixed-point bits: points are drawn to a sixteenth of a pix
 class Style:
     """How poses are drawn. radius 0: chosen by `radius_for`; trail is a number of past frames.
 
-    numbers: of several animals each gets the number that it has in the tables.
+    numbers: of several animals each gets the number that it has in the tables, or its name, if it has one in `animals`.
     """
 
     radius: float = 0.0
@@ -34,6 +34,7 @@ class Style:
     opacity: float = 1.0
     colors: Mapping[str, str] = field(default_factory=dict)  # by keypoint, "#rrggbb"; the others keep the skeleton's
     numbers: bool = True
+    animals: tuple[str, ...] = ()
 
     def __post_init__(self):
         checks = (
@@ -108,7 +109,8 @@ class Overlay:
         for number, points in enumerate(shown):
             if np.isfinite(points[:, 1]).any():
                 x, y = points[np.nanargmin(points[:, 1])]
-                write(image, str(number), (x - height / 4, y - 2 * self._radius), (255, 255, 255), height)
+                name = self.style.animals[number] if number < len(self.style.animals) else ""
+                write(image, name or str(number), (x - height / 4, y - 2 * self._radius), (255, 255, 255), height)
 
     def _draw_edges(self, image: np.ndarray, points: np.ndarray) -> None:
         for a, b in self.skeleton.edge_positions:

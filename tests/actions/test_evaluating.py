@@ -18,7 +18,7 @@ def seen(factor: float, off: float) -> Seen:
     sample = Sample(FrameKey("v", int(factor * 8)), (int(640 * factor), int(480 * factor)), points,
                     np.full((1, 2), State.VISIBLE, np.int8))  # fmt: skip
     predicted = np.concatenate([points + (off, 0), np.full((1, 2, 1), 0.9)], axis=-1)
-    return Seen(sample, predicted)
+    return Seen(sample, predicted, np.arange(len(predicted)))
 
 
 def record(*spans: float) -> ModelRecord:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from krolik.inference import pipeline
+from krolik.inference.appearance import Appearance
 from krolik.inference.look import Look, doubtful
 from krolik.inference.model import ModelDescription
 from krolik.inference.poser import Poser, _inside
@@ -318,6 +319,48 @@ def test_who_is_who_goes_on_from_block_to_block(monkeypatch):
     rest = list(pipeline.predict_blocks(Shuffled(animals=2), clip, 16, 48, lambda i: None, whole[0]))  # pyright: ignore
     for a, b in zip(whole[1:], rest, strict=True):
         np.testing.assert_array_equal(a.xy, b.xy)
+
+
+class Named(Shuffled):
+    """Knows the lower animal by its looks, and names it first."""
+
+    def __init__(self):
+        super().__init__(animals=2)
+        looks = Appearance(("lower", "upper"), 16.0, (0.0,), (1.0,), ((0.0,), (0.0,)), (0.0, 0.0), 1.0, 10)
+        self.description = replace(self.description, appearance=looks)
+
+    def says(self, frame, poses):
+        lower = np.where(poses[:, 0, 1] > SIZE[1] / 2, 1.0, -1.0)
+        lower[np.isnan(poses[:, 0, 1])] = 0.0
+        return np.stack([lower, -lower], axis=1)
+
+    def span_px(self, size):
+        return 16.0
+
+
+def test_named_animals_come_in_the_order_of_their_names(monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 16)
+    pictures = [apart(i) for i in range(48)]
+    pictures[20] = None
+    whole = blocks(Named(), Clip(pictures), 0, 48)
+    heads = np.concatenate([b.xy for b in whole])[:, :, 0, 1]
+    assert (np.delete(heads, 20, axis=0) > SIZE[1] / 2).tolist() == [[True, False]] * 47
+    rest = list(pipeline.predict_blocks(Named(), Clip(pictures), 16, 48, lambda i: None, whole[0]))  # pyright: ignore
+    for a, b in zip(whole[1:], rest, strict=True):
+        np.testing.assert_array_equal(a.xy, b.xy)
+    one = pipeline.predict_frame(Named(), Frame(apart(0)))  # pyright: ignore[reportArgumentType]
+    assert one[0, 0, 1] > SIZE[1] / 2 > one[1, 0, 1]
+
+
+def test_named_animals_in_a_stretch_that_cannot_be_decoded(monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 16)
+    made = blocks(Named(), Clip([apart(0), *[None] * 40, apart(1)]), 0, 42)
+    assert [len(b) for b in made] == [16, 16, 10] and np.isnan(made[1].xy).all()
+    assert (
+        (made[0].xy[0, :, 0, 1] > SIZE[1] / 2).tolist()
+        == (made[2].xy[-1, :, 0, 1] > SIZE[1] / 2).tolist()
+        == [True, False]
+    )
 
 
 class InAnyOrder(SpotModel):

@@ -69,7 +69,7 @@ def runs_of(opened: Project, video: VideoOf) -> list[dict]:
     return [
         {"id": r.id, "model": r.document["model_name"], "status": r.status, "created": r.created,
          "ranges": predictions.ranges(opened.file, r.id, video.id), "skeleton": r.document["skeleton"],
-         "undecodable": r.document.get("undecodable", 0)}
+         "animals": list(r.document.get("animals", ())), "undecodable": r.document.get("undecodable", 0)}
         for r in found
     ]  # fmt: skip
 

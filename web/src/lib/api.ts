@@ -53,6 +53,7 @@ export interface Model {
 export interface Engine { name: string; title: string; networks: string[]; settings: string[]; pretrained: boolean; version: string | null }
 export interface Run {
   id: number; model: string; status: string; created: number; ranges: [number, number][]; skeleton: Skeleton; undecodable: number;
+  animals: string[]; // the names of those that have one
 }
 /** [x, y, score] by keypoint of the run's skeleton; null where there is no point. */
 export type Pose = ([number, number, number] | null)[];
