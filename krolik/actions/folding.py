@@ -78,7 +78,7 @@ def _runnable(trained: native.TrainedModel) -> PoseModel:
     """The model of a fold, with its raw scores: the curve of confidence is fitted on all folds together."""
     plan, locator = trained.plan, trained.stages.get(LOCATOR)
     about = ModelDescription("fold", trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size,
-                             plan.animals, {}, {}, spans=plan.spans)  # fmt: skip
+                             plan.animals, {}, {}, spans=plan.spans, locator_sure=trained.locator_sure)  # fmt: skip
     return PoseModel(pack(about, trained.stages[POSE].onnx, locator.onnx if locator else None), plan.threads)
 
 

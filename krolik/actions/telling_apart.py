@@ -19,7 +19,7 @@ from krolik.video import Frame
 
 FEWEST_FRAMES = 10  # that show two of them: fewer do not show whether they can be told apart
 LEAST_RIGHT = 0.85  # of the animals in frames that were held out
-MOST_FRAMES = 100  # that are looked at, evenly taken
+MOST_FRAMES = 60  # that are looked at, evenly taken
 
 
 def looks(file: ProjectFile, keys: Sequence[Sequence], animals: int, reporter: Reporter) -> Appearance | None:

@@ -162,7 +162,7 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel, seen: _Seen
     description = ModelDescription(
         name, trained.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size, plan.animals,
         plan_json, origin, calibration, tuple(map(tuple, trained.fingerprint["data"]["frame_sizes"])),
-        plan.spans, seen.light, appearance=seen.looks,
+        plan.spans, seen.light, appearance=seen.looks, locator_sure=trained.locator_sure,
     )  # fmt: skip
     locator = trained.stages.get(LOCATOR)
     onnx = pack(description, trained.stages[POSE].onnx, locator.onnx if locator else None)

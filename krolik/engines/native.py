@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
 from krolik.evaluation.calibration import Calibration
+from krolik.inference.locating import sure_enough
+from krolik.inference.model import LOCATOR_SURE, ModelDescription, PoseModel, pack
 from krolik.networks import build, pretrained
 from krolik.networks.export import to_onnx
 from krolik.networks.network import Network
@@ -37,8 +39,10 @@ from krolik.training.planning import pose_spec
 from krolik.training.several import fit_together
 from krolik.training.training_set import Sample, TrainingSet
 from krolik.training.transfer import transfer
+from krolik.video import Frame
 
 FINISH_SECONDS = 3.0  # for the export and the last evaluation, within the budget
+LOOKED_AT = 12  # frames that tell how high the locator's hills are
 SECOND_GUESSES = 2  # places that the locator names beyond the number of animals, for when the first is a mistake
 # a locator has little to learn but must know every place and light; a mirrored thumbnail is as good as another
 LOCATOR_RANGES = AugmentationRanges(shift=0.2, mirror=True)
@@ -64,6 +68,7 @@ class TrainedModel:
     fingerprint: dict
     calibration: Calibration | None
     statistics: dict = field(default_factory=dict)
+    locator_sure: float = LOCATOR_SURE
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +122,25 @@ def train(training: Training, events: Events) -> TrainedModel:
         "peak_gpu_memory_bytes": torch.cuda.max_memory_reserved() if plan.device == "cuda" else None,
         "stages": {name: _statistics(stage.fitted) for name, stage in stages.items()},
     }
-    return TrainedModel(data.skeleton, plan, stages, training.fingerprint, calibration, statistics)
+    sure = _locator_sure(stages, plan, data)
+    return TrainedModel(data.skeleton, plan, stages, training.fingerprint, calibration, statistics, sure)
+
+
+def _locator_sure(stages: Mapping[str, TrainedStage], plan: Plan, data: TrainingSet) -> float:
+    """From which height on its hills are looked at, by some of the frames that it learnt from."""
+    if LOCATOR not in stages or plan.animals < 2:
+        return LOCATOR_SURE
+    about = ModelDescription("locator", data.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size,
+                             plan.animals, {}, {}, spans=plan.spans)  # fmt: skip
+    model = PoseModel(pack(about, stages[POSE].onnx, stages[LOCATOR].onnx), plan.threads)
+    some = [data.train[i] for i in np.unique(np.linspace(0, len(data.train) - 1, LOOKED_AT).round().astype(int))]
+    return sure_enough(model, ((Frame(data.load(sample.key)), _middles(sample)) for sample in some))
+
+
+def _middles(sample: Sample) -> np.ndarray:
+    """(A, 2): of the boxes around its animals."""
+    boxes = [box for animal in range(len(sample.points)) if (box := sample.box(animal)) is not None]
+    return np.array([(box[:2] + box[2:]) / 2 for box in boxes]).reshape(-1, 2)
 
 
 def _statistics(fitted: Fitted) -> dict:

@@ -32,6 +32,7 @@ from krolik.views import View
 
 FORMAT, VERSION = "krolik-model", 1
 DESCRIPTION_KEY, LOCATOR_KEY = "krolik", "krolik.locator"
+LOCATOR_SURE = 0.15  # several animals: lower hills of a locator that has learnt enough are noise
 Size = tuple[int, int]  # width, height in pixels
 Light = tuple[tuple[float, ...], ...]  # `light.levels` of each channel; empty where they are not known
 ONLY_WANTED = onnxruntime.RunOptions()  # leaves out of a run what its outputs do not need
@@ -66,6 +67,7 @@ class ModelDescription:
     multiple: int = 0
     matched: Size | None = None
     appearance: Appearance | None = None  # where animals that were named can be told apart
+    locator_sure: float = LOCATOR_SURE  # the height from which on the locator's hills are looked at, of several animals
 
     @property
     def scales(self) -> Scales:
@@ -89,6 +91,7 @@ class ModelDescription:
             "calibration": self.calibration.to_json() if self.calibration else None,
             "frame_sizes": self.frame_sizes, "spans": self.spans, "light": self.light, "multiple": self.multiple,
             "matched": self.matched, "appearance": self.appearance.to_json() if self.appearance else None,
+            "locator_sure": self.locator_sure,
         }  # fmt: skip
 
     @classmethod
@@ -105,6 +108,7 @@ class ModelDescription:
             tuple(tuple(map(float, channel)) for channel in value.get("light", ())), int(value.get("multiple", 0)),
             tuple(value["matched"]) if value.get("matched") else None,
             Appearance.from_json(value["appearance"]) if value.get("appearance") else None,
+            float(value.get("locator_sure", LOCATOR_SURE)),
         )  # fmt: skip
 
 

@@ -20,7 +20,6 @@ from krolik.inference.thumbnails import middles, thumbnails
 from krolik.video import Frame
 from krolik.views import View
 
-LOCATOR_SURE = 0.15  # several animals: weaker peaks of the locator are noise
 RETRY_FRAMES = 8  # how often the locator looks for animals that are missing while others are there, or doubtful
 SOON = (0, 1, 2, 4)  # frames after one was lost, when it is looked for as well
 RECENTLY = 64  # for so many frames one that was lost may well be beside another one
@@ -174,7 +173,7 @@ class Poser:
 
     def _find(self, frame: Frame, looks: list[Look | None], missing: list[int], leapt: list[int]) -> None:
         """Looks for animals that are missing, or have leapt, on a thumbnail, away from those that are held."""
-        places = self._places(frame)
+        places = self.places(frame)
         if len(looks) == 1:
             best, followed = self._single(frame, places), looks[0]
             if followed is not None and best.certainty < SURER * followed.certainty:
@@ -193,7 +192,7 @@ class Poser:
                 looks[animal] = self._now[animal] = look
         self._drop_doubles(looks)
 
-    def _places(self, frame: Frame) -> list[tuple[np.ndarray, float]]:
+    def places(self, frame: Frame) -> list[tuple[np.ndarray, float]]:
         """Where the locator sees animals, and how surely, the surest first."""
         places: list[tuple[np.ndarray, float]] = []
         views = thumbnails(self._about, frame.size, self.model.zooms.get(frame.size, 1.0))
@@ -224,7 +223,7 @@ class Poser:
     ) -> None:
         """Each missing animal takes the place nearest to where it was last, if there is an animal really."""
         for centre, score in places:
-            if not missing or score < LOCATOR_SURE:
+            if not missing or score < self._about.locator_sure:
                 break
             if any(self._covers(look, centre) for look in self._now):
                 continue

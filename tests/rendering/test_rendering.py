@@ -75,6 +75,12 @@ def test_several_animals_are_numbered_as_in_tables():
         places = np.argwhere((numbered != plain).any(axis=2))
         assert len(places) > 20 and places[:, 0].max() < 40  # above the highest point
     assert (first != second).any()  # 0 and 1
+    named = image(np.concatenate([one, unseen]), animals=("0",))
+    assert (named == first).all() and (image(np.concatenate([one, unseen]), animals=("", "b")) == first).all()
+    called = image(np.concatenate([one, unseen]), animals=("Снежок",))
+    assert np.ptp(np.argwhere((called != plain).any(axis=2))[:, 1]) > 2 * np.ptp(
+        np.argwhere((first != plain).any(axis=2))[:, 1]
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from tests.ui.conftest import place, text
 pytestmark = pytest.mark.parametrize("ui", ["en"], indirect=True)  # the same in every language
 
 
-def predict(project) -> None:
+def predict(project, **more) -> None:
     """Predictions of two animals in every frame of every video; of the second, four points are sure."""
     with ProjectFile.open(project) as file:
         skeleton = labels.skeleton(file).to_json()
         for record in videos.records(file):
-            about = {"video": record.id, "model": "m", "model_name": "m", "start": 0, "stop": record.frames}
+            about = {"video": record.id, "model": "m", "model_name": "m", "start": 0, "stop": record.frames, **more}
             run = runs.start(file, "predict", {**about, "skeleton": skeleton})
             xy = np.tile(np.linspace((10, 10), (150, 80), 8, dtype=np.float32), (record.frames, 2, 1, 1))
             score = np.tile(np.float32([[0.9] * 8, [0.9] * 4 + [0.4] * 4]), (record.frames, 1, 1))
@@ -30,6 +30,19 @@ def predict(project) -> None:
 def shown(ui, points: int, numbers: str = "0 1") -> None:
     """Waits until so many points are drawn, and the numbers of these animals."""
     ui.page.wait_for_selector(f"[data-role=poses][data-points='{points}'][data-numbers='{numbers}']")
+
+
+def test_animals_with_a_name_are_called_by_it(ui, tmp_path):
+    write_clip(tmp_path / "a.mp4", VARIANTS["b-frames"], 60)
+    project = project_for(tmp_path / "a.mp4")
+    predict(project, animals=["Снежок"])
+    ui.label(project)
+    place(ui, "results")
+    shown(ui, 16, "Снежок 1")
+    chosen = ui.page.get_by_label(text("label.animal"))
+    assert chosen.locator("option").all_inner_texts()[1:] == ["Снежок", "1"]
+    chosen.select_option("Снежок")
+    shown(ui, 8, "Снежок")
 
 
 def test_what_was_set_stays_from_place_to_place_and_from_video_to_video(ui, tmp_path):
