@@ -57,6 +57,11 @@ class Clock:
         """Goes on from another clock's reading."""
         self.budget, self._before, self._started = budget, seconds, time.monotonic()
 
+    def begin(self) -> None:
+        """Now is the beginning: what was spent so far is no part of the schedule, which ends when it would have."""
+        if self.budget.seconds is not None:
+            self.set(0.0, Budget(seconds=max(1e-9, self.budget.seconds - self.seconds)))
+
     @property
     def seconds(self) -> float:
         """Seconds spent, those before an interruption included."""

@@ -130,6 +130,8 @@ def fit(
             began = time.monotonic()
             loss = learner.step(batch, clock.steps, learning_rate_factor(clock.steps, clock.fraction))
             threads.stepped(time.monotonic() - began)
+            if clock.steps == 0:  # until here, frames were decoded and arithmetic was prepared
+                clock.begin()
             clock.steps += 1
             if team.rank == 0 and (_evaluations(clock) > evaluated or clock.over):
                 if evaluated < JUDGED_FROM <= _evaluations(clock):

@@ -29,6 +29,18 @@ def test_clock_of_steps():
     assert clock.over
 
 
+def test_the_schedule_begins_when_there_is_something_to_learn_from():
+    clock = Clock(Budget(100.0), spent_seconds=30.0)
+    clock.begin()
+    assert clock.fraction < 0.01 and 69 < clock.budget.seconds < 70.01  # pyright: ignore[reportOptionalOperand]
+    steps = Clock(Budget(steps=10), spent_steps=5)
+    steps.begin()
+    assert steps.fraction == 0.5
+    late = Clock(Budget(1.0), spent_seconds=3.0)
+    late.begin()
+    assert late.over
+
+
 def test_clock_goes_on_after_an_interruption():
     clock = Clock(Budget(100.0), spent_seconds=75.0)
     assert 0.75 <= clock.fraction < 0.76
