@@ -64,8 +64,10 @@ def single(frame: int, pose: np.ndarray) -> Predictions:
 def keep(file: ProjectFile, model: PoseModel, proposals: Iterable[tuple[FrameKey, Predictions]]) -> int:
     """Keeps proposals as a run; earlier ones stay but the newest of a frame counts. The run's number."""
     with file.write():
+        looks = model.description.appearance
         run = runs.start(file, KIND, {"model": model.identity, "model_name": model.description.name,
-                                      "skeleton": model.skeleton.to_json()})  # fmt: skip
+                                      "skeleton": model.skeleton.to_json(),
+                                      "animals": list(looks.names) if looks else []})  # fmt: skip
         for key, block in proposals:
             predictions.store(file, run, key.video, block)
         runs.finish(file, run, "done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,10 +116,14 @@ def problems(instances: list[dict], bones: Skeleton, size: tuple[int, int] | Non
 
 @dataclass(frozen=True)
 class GhostSource:
-    """A run that may have something to say of a frame. position: where in it the keypoint of an id is."""
+    """A run that may have something to say of a frame. position: where in it the keypoint of an id is.
+
+    names: of its rows, where animals have any.
+    """
 
     run: int
     position: dict[int, int]
+    names: tuple[str, ...]
 
 
 def ghost_sources(file: ProjectFile, video: str, bones: Skeleton) -> list[GhostSource]:
@@ -129,30 +134,32 @@ def ghost_sources(file: ProjectFile, video: str, bones: Skeleton) -> list[GhostS
     sources = []
     for run in sorted(found, key=lambda r: -r.id):
         names = {name: i for i, name in enumerate(Skeleton.from_json(run.document["skeleton"]).names)}
-        sources.append(GhostSource(run.id, {k.id: names[k.name] for k in bones.keypoints if k.name in names}))
+        position = {k.id: names[k.name] for k in bones.keypoints if k.name in names}
+        sources.append(GhostSource(run.id, position, tuple(run.document.get("animals", ()))))
     return sources
 
 
-def ghosts(file: ProjectFile, sources: list[GhostSource], key: FrameKey) -> list[dict[int, list[float]]]:
-    """What the newest source that knows a frame says of it: each animal's points as [x, y, score] by keypoint id."""
+def ghosts(file: ProjectFile, sources: list[GhostSource], key: FrameKey) -> list[dict]:
+    """What the newest source that knows a frame says of it.
+
+    Each animal's points as [x, y, score] by keypoint id, and its name, or None.
+    """
     for source in sources:
         block = predictions.block_at(file, source.run, key.video, key.index)
         if block is not None:
-            return _animals(block, key.index - block.start, source.position)
+            return list(_animals(block, key.index - block.start, source))
     return []
 
 
-def _animals(block: Predictions, row: int, position: dict[int, int]) -> list[dict[int, list[float]]]:
-    animals = []
-    for xy, score in zip(block.xy[row], block.score[row]):
+def _animals(block: Predictions, row: int, source: GhostSource) -> Iterator[dict]:
+    for number, (xy, score) in enumerate(zip(block.xy[row], block.score[row])):
         points = {
             identity: [round(float(xy[i, 0]), 2), round(float(xy[i, 1]), 2), round(float(score[i]), 3)]
-            for identity, i in position.items()
+            for identity, i in source.position.items()
             if np.isfinite(xy[i]).all()
         }
         if points:
-            animals.append(points)
-    return animals
+            yield {"points": points, "name": (source.names[number] if number < len(source.names) else "") or None}
 
 
 def with_ids(text: str) -> dict:

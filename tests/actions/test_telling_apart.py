@@ -92,7 +92,7 @@ def trained(tmp_path_factory) -> Path:
     """A project with a model of two animals, one of which is paler."""
     with project_of(tmp_path_factory.mktemp("named"), UNLIKE, 30) as project:
         project.split("every:3")
-        project.train(budget="150steps", pretrained="none", width=0.5, input_px=128)
+        project.train(budget="100steps", pretrained="none", width=0.5, input_px=128)
         return project.path
 
 

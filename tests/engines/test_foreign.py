@@ -19,7 +19,7 @@ from krolik.actions.labelling import Point, SetPoints, label
 from krolik.actions.predicting import load_model
 from krolik.actions.reporter import Silent
 from krolik.actions.samples import load_pixels
-from krolik.engines import environments
+from krolik.engines import environments, worker
 from krolik.engines.foreign import _Judged
 from krolik.engines.frameworks import FRAMEWORKS
 from krolik.errors import Cancelled, Conflict, InvalidFile, InvalidLabels, InvalidSetting, KrolikError, NotFound
@@ -148,12 +148,12 @@ def killed(fake, project, tmp_path):
             if (found := runs.every(project.file, "train")) and runs.checkpoint(project.file, found[0].id):
                 break
             time.sleep(0.1)
-        worker = int((tmp_path / "pid").read_text())
-        os.kill(worker, 0)  # it is there
+        started = int((tmp_path / "pid").read_text())
+        os.kill(started, 0)  # it is there
     finally:
         running.send_signal(signal.SIGKILL)
         running.wait()
-    assert gone(worker)
+    assert gone(started)
     return project
 
 
@@ -177,13 +177,26 @@ def test_a_killed_training_goes_on(killed):
         killed.train(resume=True)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="as above")
-def test_a_training_whose_labels_changed_does_not_go_on(killed):
-    key, keypoint = killed.labels.frames[0].key, killed.labels.skeleton.keypoints[0].id
-    label(killed.file, key, [SetPoints("#0", {keypoint: Point(State.VISIBLE, 5.0, 5.0)})], "test")
+class WhenKept(Silent):
+    """Gives up as soon as something was kept."""
+
+    def __init__(self, project):
+        super().__init__()
+        self.project = project
+
+    def abandoned(self) -> bool:
+        return runs.checkpoint(self.project.file, 1) is not None
+
+
+def test_a_training_whose_labels_changed_does_not_go_on(fake, project, monkeypatch):
+    monkeypatch.setattr(worker, "KEEP_SECONDS", 0.0)
+    with pytest.raises(Cancelled):
+        project.train(engine="fake", network="endless", budget="10m", reporter=WhenKept(project))
+    key, keypoint = project.labels.frames[0].key, project.labels.skeleton.keypoints[0].id
+    label(project.file, key, [SetPoints("#0", {keypoint: Point(State.VISIBLE, 5.0, 5.0)})], "test")
     with pytest.raises(Conflict, match="labels have changed"):
-        killed.train(resume=True)
-    assert runs.checkpoint(killed.file, 1)
+        project.train(resume=True)
+    assert runs.checkpoint(project.file, 1)
 
 
 def test_what_was_kept_is_damaged(fake, project):

@@ -383,16 +383,18 @@ def test_predictions_come_as_proposals(page, live, project):
     run = runs.start(
         file,
         "predict",
-        {"video": page.video, "model": "m", "start": 0, "stop": 60, "skeleton": template("rabbit").to_json()},
-    )
-    xy = np.full((60, 1, 8, 2), np.nan, np.float32)
-    xy[:, 0, 0] = (5.5, 6.25)
+        {"video": page.video, "model": "m", "start": 0, "stop": 60, "skeleton": template("rabbit").to_json(),
+         "animals": ["", "Снежок"]},
+    )  # fmt: skip
+    xy = np.full((60, 3, 8, 2), np.nan, np.float32)
+    xy[:, :, 0] = (5.5, 6.25)
     predictions.store(
-        file, run, page.video, Predictions(0, xy, np.full((60, 1, 8), 0.9, np.float32), np.ones(60, bool))
+        file, run, page.video, Predictions(0, xy, np.full((60, 3, 8), 0.9, np.float32), np.ones(60, bool))
     )
     page.edit(2, put({1: (3, 1, 1)}))
     found = page.client.get(f"{page.at}/labels?start=0&stop=4").json()
-    assert found["predicted"] == {i: [{"0": [5.5, 6.25, 0.9]}] for i in ("0", "1", "3")}
+    animals = [{"points": {"0": [5.5, 6.25, 0.9]}, "name": name} for name in (None, "Снежок", None)]
+    assert found["predicted"] == dict.fromkeys(("0", "1", "3"), animals)
     assert page.get("/overview").json()["lanes"][page.video]["predicted"] == [[0, 60]]
 
 

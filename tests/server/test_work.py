@@ -158,7 +158,7 @@ def test_suggestions_have_reasons_and_proposals(live, base, tmp_path):
     assert {r["kind"] for a in about.values() for r in a["reasons"]} <= set(WEIGHTS)
     frame = int(next(iter(about)))
     stretch = live.client.get(f"{base}/videos/{video}/labels?start={frame}&stop={frame + 1}").json()
-    assert len(stretch["predicted"][str(frame)][0]) == 8
+    assert len(stretch["predicted"][str(frame)][0]["points"]) == 8
 
 
 def test_a_job_with_no_error_to_tell_reaches_the_page(live, base, tmp_path):

@@ -106,7 +106,7 @@ def correct(ui, truth, frame: int) -> None:
     base = f"/api/projects/{identity}"
     video = ui.live.client.get(base).json()["videos"][0]["id"]
     stretch = ui.live.client.get(f"{base}/videos/{video}/labels?start={frame}&stop={frame + 1}").json()
-    for keypoint, (x, y, _) in stretch["predicted"][str(frame)][0].items():
+    for keypoint, (x, y, _) in stretch["predicted"][str(frame)][0]["points"].items():
         if truth.visible[frame][int(keypoint)]:
             ui.drag((x, y), tuple(truth.points[frame][int(keypoint)]))
     ui.saved()

@@ -43,6 +43,13 @@ def test_animals_with_a_name_are_called_by_it(ui, tmp_path):
     assert chosen.locator("option").all_inner_texts()[1:] == ["Снежок", "1"]
     chosen.select_option("Снежок")
     shown(ui, 8, "Снежок")
+    place(ui, "label")  # and the labels that proposals become have it
+    ui.settled()
+    ui.page.get_by_role("button", name=text("label.accept")).click()
+    ui.saved()
+    with ProjectFile.open(project) as file:
+        (frame,) = labels.load(file)
+    assert [(a.track, int(a.located.sum())) for a in frame.instances] == [("Снежок", 8), (None, 8)]
 
 
 def test_what_was_set_stays_from_place_to_place_and_from_video_to_video(ui, tmp_path):

@@ -19,7 +19,7 @@ export interface Document { name: string; instances: Animal[] }
 export type Ghost = Record<string, [number, number, number]>;
 export interface Stretch {
   revision: number; start: number; stop: number;
-  frames: Record<string, Document>; predicted: Record<string, Ghost[]>;
+  frames: Record<string, Document>; predicted: Record<string, { points: Ghost; name: string | null }[]>;
 }
 /** Why a frame is suggested: what shows it, how strongly, at which keypoint (its id), and a number to say of it. */
 export interface Reason { kind: string; severity: number; value: number; keypoint: number | null }

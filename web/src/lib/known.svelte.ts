@@ -2,7 +2,7 @@
 // their way there, and what a model says of frames without labels.
 import { call, type Document, type Ghost, type Stretch, type Video } from "./api";
 import type { Outbox } from "./outbox.svelte";
-import { applied } from "./pose";
+import { applied, named } from "./pose";
 import { complain } from "./toasts.svelte";
 
 const AROUND = 24; // frames whose labels are fetched together
@@ -52,7 +52,7 @@ export class Known {
         // an answer that was on its way while an edit was saved is older than that edit
         if (documents.has(i) && stretch.revision < (this.revisions.get(i) ?? 0)) continue;
         documents.set(i, stretch.frames[i] ?? null);
-        predicted.set(i, stretch.predicted[i] ?? []);
+        predicted.set(i, (stretch.predicted[i] ?? []).map(({ points, name }) => named(points, name)));
         this.revisions.set(i, stretch.revision);
       }
       [this.documents, this.predicted] = [documents, predicted];

@@ -5,8 +5,8 @@ import { t } from "./i18n.svelte";
 import { Known } from "./known.svelte";
 import { Outbox } from "./outbox.svelte";
 import { Player } from "./player.svelte";
-import { ABSENT, clamped, dropped, interpolated, isProbable, OCCLUDED, placeOf, setPoints, swapped, VISIBLE,
-         type Place } from "./pose";
+import { ABSENT, OCCLUDED, VISIBLE, clamped, dropped, interpolated, isProbable, nameOf, named, placeOf,
+         setPoints, swapped, type Place } from "./pose";
 import type { Project } from "./project.svelte";
 import { following, type Spot } from "./queue";
 import { complain, say } from "./toasts.svelte";
@@ -387,13 +387,14 @@ export class Labelling {
   }
 
   /** Takes a proposal over as labels: one animal's point where it was dragged to, or all that are probable. */
-  accept(ghost: Ghost, moved: Record<string, Place> = {}, only?: number) {
+  accept(ghost: Ghost, moved: Record<string, Place> = {}, only?: number): Operation[] {
     const entries = Object.entries(ghost).filter(([id, point]) => (only === undefined ? isProbable(point) : Number(id) === only));
     const points = Object.fromEntries(entries.map(([id, [x, y]]) => {
       const [px, py] = moved[id] ?? [x, y];
       return [id, [VISIBLE, clamped(px, this.size[0]), clamped(py, this.size[1])] as Point];
     }));
-    return setPoints(this.animal || operationName().slice(0, 8), points);
+    const [animal, track] = [this.animal || operationName().slice(0, 8), nameOf(ghost)];
+    return [setPoints(animal, points), ...(track ? [{ kind: "track", animal, track } as Operation] : [])];
   }
 
   /** Whether one can go on: where nothing that is proposed is probable, a person has to look. */
@@ -404,9 +405,9 @@ export class Labelling {
       say(t("label.nothing-probable"));
       return false;
     }
-    const operations = probable.map((ghost, i) => {
-      const operation = this.accept(ghost);
-      return i === 0 ? operation : { ...operation, animal: operationName().slice(0, 8) } as Operation;
+    const operations = probable.flatMap((ghost, i) => {
+      const animal = operationName().slice(0, 8);
+      return i === 0 ? this.accept(ghost) : this.accept(ghost).map((operation) => ({ ...operation, animal }) as Operation);
     });
     this.proposals = null;
     this.armed = false;
@@ -418,10 +419,10 @@ export class Labelling {
     const rest = this.ghosts.map((g) => {
       if (g !== ghost) return g;
       const { [keypoint]: _, ...others } = g;
-      return others;
+      return named(others, nameOf(g));
     });
     const frame = this.frame;
-    if (this.edit(this.accept(ghost, { [keypoint]: place }, keypoint))) this.proposals = { frame, ghosts: rest };
+    if (this.edit(...this.accept(ghost, { [keypoint]: place }, keypoint))) this.proposals = { frame, ghosts: rest };
   }
 
   dropProposals() {

@@ -58,6 +58,14 @@ export function swapped(animal: Animal, skeleton: Skeleton): Record<string, Poin
 export const PROBABLE = 0.2;
 export const isProbable = ([, , score]: Ghost[string]) => score >= PROBABLE;
 
+/** Whom a proposal is of, where that is known. */
+const names = new WeakMap<Ghost, string>();
+export const nameOf = (ghost: Ghost): string | null => names.get(ghost) ?? null;
+export function named(ghost: Ghost, name: string | null): Ghost {
+  if (name) names.set(ghost, name);
+  return ghost;
+}
+
 /** Proposals between two labelled frames, for animals that match by track, else by their order. */
 export function interpolated(before: Document, after: Document, fraction: number): Ghost[] {
   return before.instances.flatMap((first, i) => {
@@ -70,7 +78,7 @@ export function interpolated(before: Document, after: Document, fraction: number
       if (from && to)
         ghost[id] = [from[0] + (to[0] - from[0]) * fraction, from[1] + (to[1] - from[1]) * fraction, 1];
     }
-    return Object.keys(ghost).length ? [ghost] : [];
+    return Object.keys(ghost).length ? [named(ghost, first.track)] : [];
   });
 }
 
