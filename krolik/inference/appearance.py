@@ -56,6 +56,11 @@ class Appearance:
             raise ValueError("the looks of animals do not fit together")
         return found
 
+    def fits(self, skeleton: Skeleton, animals: int) -> bool:
+        """Whether it speaks of animals with these keypoints, and of no more than there are."""
+        places = len(skeleton) + len(skeleton.edge_positions)
+        return len(self.mean) == 3 * places + len(skeleton.edge_positions) + 1 and len(self.names) <= animals
+
     def says(self, features: np.ndarray) -> np.ndarray:
         """(..., D) features → (..., C): what speaks for each name, in nats; 0 on average, or if nothing is known."""
         z = np.nan_to_num((features - np.array(self.mean)) / np.array(self.spread))

@@ -99,7 +99,7 @@ class ModelDescription:
         """Raises ValueError, KeyError, TypeError for anything else."""
         if value["format"] != FORMAT or value["version"] != VERSION:
             raise ValueError(f"format {value['format']!r}, version {value['version']!r}")
-        return cls(
+        found = cls(
             str(value["name"]), Skeleton.from_json(value["skeleton"]), value["pipeline"], tuple(value["input_size"]),
             float(value["scale"]), tuple(value["locator_size"]), int(value["animals"]), value["plan"], value["origin"],
             Calibration(**value["calibration"]) if value.get("calibration") else None,
@@ -110,6 +110,9 @@ class ModelDescription:
             Appearance.from_json(value["appearance"]) if value.get("appearance") else None,
             float(value.get("locator_sure", LOCATOR_SURE)),
         )  # fmt: skip
+        if found.appearance is not None and not found.appearance.fits(found.skeleton, found.animals):
+            raise ValueError("the looks of animals are those of others")
+        return found
 
 
 def pack(description: ModelDescription, pose: bytes, locator: bytes | None) -> bytes:
