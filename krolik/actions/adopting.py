@@ -29,8 +29,8 @@ def adopt(file: ProjectFile, source: Path, wish: str | None, animals: int | None
         raise InvalidSetting(f"a model is named {wish!r} already", "--name", "Choose another name.")
     name = models.free_name(file, wish, f"{chosen.name}-{source.absolute().name}")
     sizes = labels.frame_sizes(file)
-    labelled = [frame for frame in labels.load(file) if frame.key in sizes]
-    keys = [frame.key for frame in labelled][:LOOKED_AT]
+    labelled = labels.load(file)
+    keys = [frame.key for frame in labelled if frame.key in sizes][:LOOKED_AT]
     if animals is None:
         animals = max((len(frame.instances) for frame in labelled), default=0) or None
     elif animals < 1:

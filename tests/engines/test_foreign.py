@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from krolik import api
-from krolik.actions.labelling import Point, SetPoints, label
+from krolik.actions.labelling import Point, SetPoints, Unlabel, label
 from krolik.actions.predicting import load_model
 from krolik.actions.reporter import Silent
 from krolik.actions.samples import load_pixels
@@ -26,7 +26,7 @@ from krolik.errors import Cancelled, Conflict, InvalidFile, InvalidLabels, Inval
 from krolik.folders import engines_folder
 from krolik.inference.pipeline import predict_frame
 from krolik.poses import FrameKey, State
-from krolik.project import models, runs
+from krolik.project import models, runs, videos
 from krolik.video import Frame
 
 
@@ -355,6 +355,11 @@ class TestAdopting:
         with pytest.raises(InvalidSetting, match="0 animals in a frame"):
             two.adopt(folder(names, "pair"), animals=0)
         with api.new(tmp_path / "new.krolik", rabbit[0], "nose,tail") as empty:
+            key, points = FrameKey(videos.records(empty.file)[0].id, 3), {0: Point(State.VISIBLE, 5.0, 5.0)}
+            edits = [SetPoints(name, points) for name in ("a", "b")]
+            label(empty.file, key, edits, "test")  # of which no pixels are kept yet
+            assert load_model(empty.file, empty.adopt(folder(["nose", "tail"], "pair")).name).description.animals == 2
+            label(empty.file, key, [Unlabel()], "test")
             with pytest.raises(KrolikError, match=r"how many animals .* is not known\. Say it: --animals 2"):
                 empty.adopt(folder(["nose", "tail"], "pair"))
 
