@@ -12,7 +12,7 @@ from krolik.actions.reporter import Reporter
 from krolik.actions.samples import load_pixels, samples
 from krolik.actions.splitting import NO_SPLIT, split_parts
 from krolik.errors import InvalidLabels, InvalidSetting
-from krolik.evaluation import Criteria, Metrics, match, matched, measure
+from krolik.evaluation import Criteria, Metrics, match, measure, taken
 from krolik.evaluation.calibration import Reliability, reliability
 from krolik.inference.fitting import fit_to_frames
 from krolik.inference.model import PoseModel
@@ -126,7 +126,8 @@ def look(file: ProjectFile, record: ModelRecord, split_name: str, reporter: Repo
     seen = []
     for number, sample in enumerate(tested):
         found = pose(file, model, sample.key)
-        seen.append(Seen(sample, matched(sample.points, found), match(sample.points, found)))
+        rows = match(sample.points, found)
+        seen.append(Seen(sample, taken(found, rows), rows))
         reporter.progress("evaluate", (number + 1) / len(tested))
     return seen, model
 

@@ -22,6 +22,7 @@ from krolik.project.edits import Change
 from krolik.project.models import ModelRecord
 from krolik.project.videos import VideoRecord
 from krolik.sampling.cover import Likeness, cover
+from krolik.sampling.evenly import evenly
 from krolik.skeleton import Skeleton
 from krolik.training.machine import core_count
 from krolik.training.splits import TRAIN
@@ -136,7 +137,7 @@ def _doubtful(
     following = False
     if run is None:
         free = np.array([i for i in range(record.frames) if i not in taken], np.int64)
-        shortlist = free[np.unique(np.linspace(0, len(free) - 1, min(many, len(free))).round().astype(int))]
+        shortlist = free[evenly(len(free), many)]
     else:
         known = predicted_doubts(file, run, record.id, knowledge)
         free, following = ~np.isin(known.frames, list(taken)), known.following

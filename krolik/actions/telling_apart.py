@@ -14,6 +14,7 @@ from krolik.errors import NotFound
 from krolik.inference.appearance import Appearance, features, learn
 from krolik.poses import FrameKey, Instance, LabeledFrame
 from krolik.project import ProjectFile, labels
+from krolik.sampling.evenly import evenly
 from krolik.scales import ASSUMED
 from krolik.video import Frame
 
@@ -61,7 +62,7 @@ def _named(frame: LabeledFrame) -> list[Instance]:
 
 def _learn(file: ProjectFile, frames: Sequence[LabeledFrame]) -> Appearance | None:
     skeleton = labels.skeleton(file)
-    some = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))]
+    some = [frames[i] for i in evenly(len(frames), MOST_FRAMES)]
     span = _span(file, frames)
     seen, names, numbers = [], [], []
     for number, frame in enumerate(sorted(some, key=lambda f: f.key)):

@@ -29,6 +29,7 @@ from krolik.light import levels
 from krolik.poses import FrameKey
 from krolik.project import ProjectFile, labels, models, runs
 from krolik.project.models import ModelRecord
+from krolik.sampling.evenly import evenly
 from krolik.training.checkpoint import Checkpoint
 from krolik.training.loop import Progress
 from krolik.training.pace import Pace
@@ -169,20 +170,15 @@ def _keep(file: ProjectFile, run: int, trained: native.TrainedModel, seen: _Seen
     return models.add(file, name, run, onnx, native.joined_weights(trained), {
         "skeleton": trained.skeleton.to_json(), "plan": plan_json, "fingerprint": trained.fingerprint,
         "calibration": _json(calibration), "cross_validation": crossed.to_json() if crossed else None,
-        "findings": document["findings"], "origin": origin,
-        "statistics": {**trained.statistics, "names": _names(seen.looks)},
+        "findings": document["findings"], "statistics": trained.statistics, "origin": origin,
         "split": document["split"], "train": document["train"], "validation": document["validation"], "metrics": {},
     })  # fmt: skip
-
-
-def _names(looks: Appearance | None) -> dict | None:
-    return None if looks is None else {"names": looks.names, "right": looks.right, "frames": looks.frames}
 
 
 def _light(file: ProjectFile, keys: Sequence[Sequence]) -> Light:
     """How light the frames are that a model learns from, by some of them; nothing if they were all removed since."""
     pictures = []
-    for place in np.unique(np.linspace(0, len(keys) - 1, MEASURED).round().astype(int)):
+    for place in evenly(len(keys), MEASURED):
         with suppress(NotFound):
             pictures.append(load_pixels(file, FrameKey(*keys[place])))
     return tuple(map(tuple, levels(pictures).round(1).tolist())) if pictures else ()

@@ -23,6 +23,7 @@ from krolik.networks.network import Network
 from krolik.networks.proportions import Proportions
 from krolik.networks.spec import NetworkSpec
 from krolik.process import peak_memory_bytes
+from krolik.sampling.evenly import evenly
 from krolik.skeleton import Skeleton
 from krolik.training import batches as batching
 from krolik.training.arithmetic import steady_arithmetic
@@ -133,7 +134,7 @@ def _locator_sure(stages: Mapping[str, TrainedStage], plan: Plan, data: Training
     about = ModelDescription("locator", data.skeleton, plan.pipeline, plan.input_size, plan.scale, plan.locator_size,
                              plan.animals, {}, {}, spans=plan.spans)  # fmt: skip
     model = PoseModel(pack(about, stages[POSE].onnx, stages[LOCATOR].onnx), plan.threads)
-    some = [data.train[i] for i in np.unique(np.linspace(0, len(data.train) - 1, LOOKED_AT).round().astype(int))]
+    some = [data.train[i] for i in evenly(len(data.train), LOOKED_AT)]
     return sure_enough(model, ((Frame(data.load(sample.key)), _middles(sample)) for sample in some))
 
 

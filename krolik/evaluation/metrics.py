@@ -104,8 +104,12 @@ def match(points: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 def matched(points: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """The predicted animal (K, 3) that belongs to each labelled one, NaN where there is none: (N, K, 3)."""
-    found = np.full((*points.shape[:2], 3), np.nan)
-    chosen = match(points, predicted)
+    return taken(predicted, match(points, predicted))
+
+
+def taken(predicted: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Predicted animals (P, K, 3) in the order of the labelled ones, chosen: (N,), NaN for -1: (N, K, 3)."""
+    found = np.full((len(chosen), *predicted.shape[1:]), np.nan)
     found[chosen >= 0] = predicted[chosen[chosen >= 0]]
     return found
 

@@ -12,6 +12,7 @@ from krolik.inference.model import PoseModel, Size
 from krolik.inference.sureness import FEWEST, known, scores, surer
 from krolik.inference.zoom import bound, surest_zoom
 from krolik.light import levels, table
+from krolik.sampling.evenly import evenly
 from krolik.video import Frame, Video
 
 LOOKED_AT = 12  # frames of a video
@@ -56,7 +57,7 @@ def _some(video: Video) -> Iterator[Frame]:
     """Frames at even steps, of a long film keyframes: all others are decoded from the keyframe before them."""
     keys = np.arange(0) if video.index is None else video.index.keyframes
     frames = keys if len(keys) >= LOOKED_AT else np.arange(len(video))
-    for index in frames[np.unique(np.linspace(0, len(frames) - 1, LOOKED_AT).round().astype(int))].tolist():
+    for index in frames[evenly(len(frames), LOOKED_AT)].tolist():
         try:
             frame = video[index]
         except (InvalidFile, NotFound):  # it cannot be decoded

@@ -22,7 +22,12 @@ def continued(block: Predictions, before: Predictions | None) -> Predictions:
     the block before takes a place that is left.
     """
     order = order_after(before, block)
-    return block if order is None else replace(block, xy=block.xy[:, order], score=block.score[:, order])
+    return block if order is None else in_order(block, order)
+
+
+def in_order(block: Predictions, order: np.ndarray) -> Predictions:
+    """The block with its animals in another order, (N,)."""
+    return replace(block, xy=block.xy[:, order], score=block.score[:, order])
 
 
 def order_after(before: Predictions | None, block: Predictions) -> np.ndarray | None:

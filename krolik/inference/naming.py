@@ -8,6 +8,7 @@ Legend: F frames, N animals (rows), C names; the first C rows of what comes out 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -74,14 +75,13 @@ def _reversed(held: np.ndarray) -> np.ndarray:
 
 def _gathered(said: np.ndarray, held: np.ndarray, start: np.ndarray) -> np.ndarray:
     """(F, N, N): what was said of each row up to each frame, as far as it holds there."""
-    out, sum_ = np.empty_like(said), start
+    out, known = np.empty_like(said), start
     for t in range(len(said)):
-        sum_ = held[t][:, None] * sum_ + said[t]
-        out[t] = sum_
+        out[t] = known = held[t][:, None] * known + said[t]
     return out
 
 
-def _orders(together: np.ndarray, held: np.ndarray, known: bool):
+def _orders(together: np.ndarray, held: np.ndarray, known: bool) -> Iterator[np.ndarray]:
     """For each frame the row of each name; the names of the frame before are kept unless more speaks for others."""
     animals = together.shape[1]
     kept = np.eye(animals) if known else np.zeros((animals, animals))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from krolik.inference.ahead import ahead
-from krolik.inference.identity import continued, order_after
+from krolik.inference.identity import continued, in_order, order_after
 from krolik.inference.model import PoseModel
 from krolik.inference.naming import named, order_of
 from krolik.inference.poser import Poser
@@ -78,7 +78,7 @@ def _named(
     evidence = np.stack([np.zeros_like(known[0]) if one is None else one for one in said])
     order = order_after(before, block)
     if order is not None:
-        block, evidence = continued(block, before), evidence[:, order]
+        block, evidence = in_order(block, order), evidence[:, order]
     return named(block, evidence, before, span_px)
 
 
