@@ -44,6 +44,7 @@ TITLE = "SLEAP .slp"
 NEWEST, CENTRED = 3.0, 1.1
 OURS = "krolik"
 USER, PREDICTED = 0, 1
+MOST_LISTED = 0.5  # of the frames from the first to the last: with fewer in the file, the others were not looked at
 BESIDE_POSES = {"identity": "identities", "embeddings": "embeddings", "rois": "regions", "masks": "masks",
                 "bboxes": "boxes", "centroids": "centroids", "label_images": "label images", "events": "events",
                 "categories": "categories"}  # fmt: skip
@@ -123,6 +124,7 @@ class _Reading:
     def imported(self) -> Imported:
         labelled: dict[FrameKey, list[Instance]] = {}
         predicted: dict[int, dict[int, list[_Instance]]] = defaultdict(dict)
+        looked_at: dict[int, set[int]] = defaultdict(set)
         doubled = 0
         for row in self.frames:
             video, index = int(row["video"]), int(row["frame_idx"])
@@ -136,6 +138,8 @@ class _Reading:
                 labelled.setdefault(key, []).extend(self._animal(i) for i in users)
             if others:
                 predicted[video].setdefault(index, []).extend(others)
+            if others or not (users or (video, index) in self.negative):  # a person's frame need not be predicted
+                looked_at[video].add(index)
         self.place[-1] = ""
         if doubled:
             self.notes.append(f"{doubled} frame(s) occur twice; their animals were put together")
@@ -144,7 +148,7 @@ class _Reading:
             LabeledFrame(key, tuple(animals), _frame_name(key, images[key.video]))
             for key, animals in sorted(labelled.items())
         )
-        made = tuple(self._predictions(video, found) for video, found in sorted(predicted.items()))
+        made = tuple(self._predictions(video, found, looked_at[video]) for video, found in sorted(predicted.items()))
         return Imported(TITLE, Labels(self.skeleton, frames), tuple(self.videos.values()), tuple(self.notes), made,
                         tuple(self._selected()))  # fmt: skip
 
@@ -175,8 +179,12 @@ class _Reading:
         track = self.tracks[instance.track] if instance.track >= 0 else None
         return animal(instance.points, self.wishes.missing, instance.extra == 0, track)
 
-    def _predictions(self, video: int, found: dict[int, list[_Instance]]) -> ImportedPredictions:
-        """A row for each track, then as many as a frame has animals without one."""
+    def _predictions(self, video: int, found: dict[int, list[_Instance]], looked_at: set[int]) -> ImportedPredictions:
+        """A row for each track, then as many as a frame has animals without one.
+
+        SLEAP can leave out frames in which it finds nothing, and can be told to look at some frames only: where most
+        are not in the file, they were not looked at.
+        """
         tracks = sorted({i.track for those in found.values() for i in those if i.track >= 0})
         slots = {frame: _slots(those, tracks) for frame, those in found.items()}
         animals = max(max(s, default=-1) for s in slots.values()) + 1
@@ -184,6 +192,7 @@ class _Reading:
         if last > MOST_FRAMES:
             raise ValueError(f"frame {last} is later than any video has")
         keypoints = len(self.skeleton)
+        chosen = len(looked_at) < MOST_LISTED * (last - first + 1)
 
         def part(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
             xy = np.full((stop - start, animals, keypoints, 2), np.nan, np.float32)
@@ -195,7 +204,8 @@ class _Reading:
 
         names = tuple(self.tracks[t] for t in tracks) + ("",) * (animals - len(tracks))
         return ImportedPredictions(self.videos[video].name, self.skeleton, "SLEAP", names, len(found),
-                                   lambda: sliced(part, last - first + 1, first))  # fmt: skip
+                                   lambda: sliced(part, last - first + 1, first),
+                                   frozenset(looked_at) if chosen else None)  # fmt: skip
 
     def _selected(self):
         for text in self.suggestions:

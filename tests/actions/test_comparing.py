@@ -11,7 +11,9 @@ import pytest
 from krolik import api
 from krolik.actions import comparing
 from krolik.errors import InvalidLabels, InvalidSetting, KrolikError, NotFound
-from krolik.formats import read
+from krolik.formats import read, sleap_slp
+from krolik.formats.tables import PredictionTable
+from krolik.poses import Predictions
 
 NAMES = ["nose", "tail"]
 COLUMNS = ["scorer", "bodyparts", "coords"]
@@ -90,6 +92,25 @@ def test_predictions_of_labelled_images_belong_to_the_images_that_they_name(imag
     (kept,) = project.compare().answers
     assert (kept.name, kept.kind) == ("net", "predictions")
     np.testing.assert_allclose(kept.errors, answer.errors, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seen", "frames", "missed"), [(range(0, 60, 8), 8, 0), ([*range(12), *range(20, 60)], 15, 12)]
+)
+def test_a_sleap_file_of_chosen_frames_says_nothing_of_those_between(film, tmp_path, seen, frames, missed):
+    """One of a whole film does: SLEAP can leave out frames in which it found nothing, here 12 and 16."""
+    project, points = film
+    xy = np.full((60, 1, len(project.skeleton), 2), np.nan, np.float32)
+    xy[list(seen), 0] = far(points, 2)[list(seen)]
+    block = Predictions(0, xy, np.isfinite(xy[..., 0]).astype(np.float32), np.ones(60, bool))
+    table = PredictionTable(project.skeleton, "rabbit.mp4", "net", np.arange(60) / 30, lambda: iter([block]))
+    source = tmp_path / "rabbit.slp"
+    sleap_slp.write_predictions(source, [table])
+    found = project.compare(source)
+    assert found.frames == frames and found.answers[0].overall.missed == missed
+    project.import_labels(source)
+    (kept,) = project.compare(models="SLEAP").answers
+    assert kept.overall.missed == missed and kept.overall.mean_error_px == pytest.approx(2, abs=1e-3)
 
 
 def test_images_that_come_in_another_order_than_the_project_has(images, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas
 
 from krolik import api
-from tests.ui.conftest import place, text
+from tests.ui.conftest import drop, place, text
 
 
 def analysed(path, project) -> None:
@@ -37,6 +37,20 @@ def test_another_program_beside_the_newest_model(ui, modelled, tmp_path):
         panel.get_by_role("link", name=text("results.look")).click()
     opened.value.get_by_text("rabbit_dlc.csv").first.wait_for()
     assert (tmp_path / "rabbit-exports").exists() or list(tmp_path.glob("*-exports/*-comparison.html"))
+
+
+def test_files_that_are_dropped(ui, modelled, tmp_path):
+    analysed(tmp_path / "rabbit_dlc.csv", modelled)
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "rabbit_dlc.csv").rename(tmp_path / "theirs" / "rabbit_dlc.csv")
+    ui.label(modelled)
+    place(ui, "train")
+    panel = ui.page.locator("[data-role=compare]")
+    drop(ui, [tmp_path / "theirs" / "rabbit_dlc.csv"])
+    panel.locator(".source", has_text=str(modelled.parent / "rabbit_dlc.csv")).wait_for()
+    panel.get_by_role("button", name=text("compare.go")).click()
+    panel.locator("[data-role=answer]").nth(1).wait_for(timeout=60_000)
+    assert "rabbit_dlc.csv" in panel.locator("[data-role=answer]").first.inner_text()
 
 
 def test_why_nothing_can_be_compared_is_said(ui, modelled, tmp_path):

@@ -113,7 +113,7 @@ async def upload(name: str, request: Request, work: Work, project: str | None = 
                 await file.write(chunk)
         if length and partial.stat().st_size != length:
             raise StorageError("the upload broke off", target, "Drop the file again.", "upload-broken")
-    return asdict(work.places.resolve(str(target)))
+    return {**asdict(work.places.resolve(str(target))), "path": str(target)}
 
 
 def _check_name(name: str) -> None:

@@ -64,6 +64,8 @@ export interface Curves {
 }
 export interface Problem { code: string; message: string; values: Record<string, string> }
 export interface Entry { id: string; name: string; kind: "folder" | "images" | "labels" | "video" | "project"; size: number }
+/** What was dropped onto the page, and where its copy lies. */
+export interface Copied extends Entry { path: string }
 export interface Listing { id: string; path: string; parent: string | null; entries: Entry[]; more: boolean }
 export interface Start {
   version: string; recent: { id: string; name: string; folder: string }[];
@@ -106,7 +108,7 @@ export async function problemOf(answer: Response): Promise<Problem> {
 }
 
 /** Sends a dropped file; `progress` is told the fraction. */
-export function upload(file: File, project: string | null, progress: (fraction: number) => void): Promise<Entry> {
+export function upload(file: File, project: string | null, progress: (fraction: number) => void): Promise<Copied> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const query = project ? `?project=${project}` : "";
@@ -116,7 +118,7 @@ export function upload(file: File, project: string | null, progress: (fraction: 
     request.onerror = () => reject(new Refused({ code: "offline", message: "", values: {} }, 0));
     request.onload = () => {
       const body = JSON.parse(request.responseText || "{}");
-      if (request.status === 200) resolve(body as Entry);
+      if (request.status === 200) resolve(body as Copied);
       else reject(new Refused(body as Problem, request.status));
     };
     request.send(file);

@@ -1,5 +1,5 @@
 // Files that were dropped onto the page: a browser does not say where they lie, so they are copied.
-import { upload, type Entry } from "./api";
+import { upload, type Copied } from "./api";
 import { t } from "./i18n.svelte";
 import { complain, say } from "./toasts.svelte";
 
@@ -12,9 +12,9 @@ export function filesOf(event: DragEvent): File[] {
 }
 
 /** Copies of them beside the project, or at home, as far as they can be made; of the others is said why not. */
-export async function copies(files: Iterable<File>, project: string | null, progress: (fraction: number) => void): Promise<Entry[]> {
+export async function copies(files: Iterable<File>, project: string | null, progress: (fraction: number) => void): Promise<Copied[]> {
   const wanted = [...files];
-  const made: Entry[] = [];
+  const made: Copied[] = [];
   for (const [i, file] of wanted.entries()) {
     try {
       made.push(await upload(file, project, (fraction) => progress((i + fraction) / wanted.length)));
