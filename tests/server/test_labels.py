@@ -378,6 +378,26 @@ def test_two_videos_of_one_name_are_kept_apart(page, project):
 ABOUT = {"model": "m", "start": 0, "skeleton": template("rabbit").to_json()}
 
 
+def test_curves_of_all_animals_together(page, live, project):
+    """The lowest score of those that are there, and each one's middle; the second is there in 30 of 60 frames."""
+    file = live.workspace.open(project).file
+    run = runs.start(file, "predict", {"video": page.video, **ABOUT, "stop": 60})
+    xy = np.full((60, 2, 8, 2), np.nan, np.float32)
+    xy[:, 0, :2], xy[:30, 1, 0] = [(10, 20), (30, 60)], (100, 40)
+    score = np.where(np.isfinite(xy[..., 0]), np.float32([[0.9], [0.3]]), 0)
+    predictions.store(file, run, page.video, Predictions(0, xy, score, np.ones(60, bool)))
+    found = page.client.get(f"{page.at}/curves?run={run}&bins=2").json()
+    assert (found["width"], found["animals"], found["x"], found["y"]) == (
+        30,
+        2,
+        [[20, 20], [100, None]],
+        [[40, 40], [40, None]],
+    )
+    assert found["score"][:2] == [[0.3, 0.9], [0, 0.9]]  # the second animal has no second keypoint
+    one = page.client.get(f"{page.at}/curves?run={run}&bins=2&animal=1").json()
+    assert (one["x"][0], one["x"][1], one["score"][0]) == ([100, None], [None, None], [0.3, 0])
+
+
 def test_predictions_come_as_proposals(page, live, project):
     file = live.workspace.open(project).file
     run = runs.start(

@@ -142,6 +142,7 @@ def test_poses_and_curves(live, base):
     assert min(p[0][0][2] for p in [poses["12"], poses["13"], poses["14"]] if p[0][0]) == pytest.approx(
         curves["score"][0][4], abs=2e-3
     )
+    assert live.client.get(f"{at}/curves?run={run['id']}&bins=20&animal=0").json() == curves
     assert live.client.get(f"{at}/poses?run=99&start=0&stop=9").status_code == 404
     assert live.client.get(f"{at}/curves?run={run['id']}&method=mean").status_code == 400
 

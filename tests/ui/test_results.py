@@ -41,8 +41,16 @@ def test_animals_with_a_name_are_called_by_it(ui, tmp_path):
     shown(ui, 16, "Снежок 1")
     chosen = ui.page.get_by_label(text("label.animal"))
     assert chosen.locator("option").all_inner_texts()[1:] == ["Снежок", "1"]
+    last = ui.page.locator("li", has_text="tail").locator("small")
+    lines = ui.page.locator("[data-role=chart] .u-series")
+    assert last.inner_text() == "0.40" and lines.count() == 1 + 8  # of both together the lowest
+    ui.page.get_by_label(text("results.curve")).select_option("x")
+    lines.filter(has_text="Снежок").wait_for()
+    assert lines.count() == 1 + 2
     chosen.select_option("Снежок")
     shown(ui, 8, "Снежок")
+    lines.filter(has_text="nose").wait_for()
+    assert last.inner_text() == "0.90" and lines.count() == 1 + 8
     place(ui, "label")  # and the labels that proposals become have it
     ui.settled()
     ui.page.get_by_role("button", name=text("label.accept")).click()

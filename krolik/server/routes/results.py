@@ -114,33 +114,66 @@ def _animal(xy: np.ndarray, score: np.ndarray) -> list:
 
 @router.get("/videos/{video}/curves")
 def curves(
-    opened: Project, video: VideoOf, run: int, smoothing: Smoothed, animal: Annotated[int, Query(ge=0)] = 0,
+    opened: Project, video: VideoOf, run: int, smoothing: Smoothed, animal: Annotated[int | None, Query(ge=0)] = None,
     bins: Annotated[int, Query(ge=1, le=MOST_BINS)] = 1200,
 ) -> dict:  # fmt: skip
-    """Each keypoint over the whole video in at most `bins` steps: the lowest score and the mean place of each."""
+    """The whole video in at most `bins` steps: each keypoint's lowest score, and mean places.
+
+    Of one animal each keypoint's place. Of all together the lowest score of those that are there, and each animal's
+    middle.
+    """
     found = _run(opened.file, video.id, run)
-    keypoints = len(run_skeleton(opened.file, found))
+    names = run_skeleton(opened.file, found).names
     width = max(1, -(-video.frames // bins))
     count = -(-video.frames // width)
-    lowest = np.full((count, keypoints), np.inf)
-    sums, counts = np.zeros((count, keypoints, 2)), np.zeros((count, keypoints))
-    animals = 1
-    for block in prediction_blocks(opened.file, found, smoothing):
-        animals = max(animals, block.score.shape[1])
-        if animal >= block.score.shape[1]:
+    lowest = np.full((count, len(names)), np.inf)
+    blocks = list(prediction_blocks(opened.file, found, smoothing))
+    animals = max((block.score.shape[1] for block in blocks), default=1)
+    if animals == 1:
+        animal = animal or 0
+    places = _Means(count, animals if animal is None else len(names))
+    for block in blocks:
+        bin_of = np.arange(block.start, block.stop) // width
+        if animal is None:
+            shown = np.isfinite(block.xy[..., 0]).any(axis=2, keepdims=True)
+            score = np.where(shown, block.score, np.inf).min(axis=1, initial=np.inf)
+            places.add(bin_of, _middles(block.xy))
+        elif animal < block.score.shape[1]:
+            score = block.score[:, animal]
+            places.add(bin_of, block.xy[:, animal])
+        else:
             continue
-        place = np.arange(block.start, block.stop) // width
-        there: np.ndarray = np.asarray(np.isfinite(block.xy[:, animal]).all(axis=2))
-        np.minimum.at(lowest, place, block.score[:, animal])
-        np.add.at(counts, place, there)
-        np.add.at(sums, place, np.where(there[..., None], block.xy[:, animal], 0.0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.asarray(sums / counts[..., None])
-    lowest = np.where(np.isfinite(lowest), lowest, np.nan)
+        np.minimum.at(lowest, bin_of, score)
+    x, y = np.moveaxis(places.means(), -1, 0)
     return {
-        "width": width, "animals": animals, "score": _columns(lowest, 3), "x": _columns(mean[..., 0], 1),
-        "y": _columns(mean[..., 1], 1), "names": run_skeleton(opened.file, found).names,
+        "width": width, "animals": animals, "names": names, "x": _columns(x, 1), "y": _columns(y, 1),
+        "score": _columns(np.where(np.isfinite(lowest), lowest, np.nan), 3),
     }  # fmt: skip
+
+
+def _middles(xy: np.ndarray) -> np.ndarray:
+    """(F, N, K, 2) → (F, N, 2): the mean of each animal's points, NaN without any."""
+    there = np.asarray(np.isfinite(xy).all(axis=3))[..., None]
+    with np.errstate(invalid="ignore"):
+        return np.where(there, xy, 0.0).sum(axis=2) / there.sum(axis=2)
+
+
+class _Means:
+    """Mean places over the frames of each step; NaN where nothing is."""
+
+    def __init__(self, steps: int, rows: int):
+        self._sums, self._counts = np.zeros((steps, rows, 2)), np.zeros((steps, rows))
+
+    def add(self, steps: np.ndarray, xy: np.ndarray) -> None:
+        """xy: (F, R, 2), at most as many rows as there are; steps: of each frame (F,)."""
+        there, own = np.asarray(np.isfinite(xy).all(axis=2)), slice(0, xy.shape[1])
+        np.add.at(self._counts[:, own], steps, there)
+        np.add.at(self._sums[:, own], steps, np.where(there[..., None], xy, 0.0))
+
+    def means(self) -> np.ndarray:
+        """(steps, rows, 2)."""
+        with np.errstate(invalid="ignore"):
+            return self._sums / self._counts[..., None]
 
 
 def _columns(values: np.ndarray, digits: int) -> list[list[float | None]]:

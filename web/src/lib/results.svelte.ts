@@ -14,7 +14,7 @@ export class Results {
   runs = $state.raw<Run[]>([]);
   run = $state.raw<Run | null>(null);
   curves = $state.raw<Curves | null>(null);
-  animal = $state(0);
+  animal = $state(-1); // the only one that is shown; -1: all
   private chunks = $state.raw(new Map<number, Record<string, Pose[]>>());
   private asked = new Set<number>();
   private version = 0;
@@ -75,7 +75,7 @@ export class Results {
   }
 
   private learnCurves() {
-    if (this.run) void this.takeCurves(call<Curves>("GET", `${this.base}/curves?${this.query}&animal=${this.animal}`));
+    if (this.run) void this.takeCurves(call<Curves>("GET", `${this.base}/curves?${this.query}${this.animal < 0 ? "" : `&animal=${this.animal}`}`));
   }
   private takeCurves = latest<Curves>((curves) => (this.curves = curves));
 
