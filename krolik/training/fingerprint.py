@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from krolik.poses import State
-from krolik.scales import ASSUMED
+from krolik.poses import FrameKey, State
+from krolik.scales import ASSUMED, FEW_KEYPOINTS
 from krolik.skeleton import Skeleton
+from krolik.training.outlines import outlined_extent
 from krolik.training.sides import sides
 from krolik.training.sizes import ALIKE, size_spread
 from krolik.training.training_set import Sample
@@ -36,7 +37,7 @@ class DataFingerprint:
 
     shares: 5th, 50th, 95th percentile of that side as a part of the frame's longer one. size_spread: how many times as
     large as the smallest animals the largest are in pixels (95th to 5th percentile), whatever their posture. All these
-    are `ASSUMED` where no animal shows two points, so that nothing tells how large it is: then it is not `sized`.
+    are of outlines where no animal shows two points, and `ASSUMED` where nothing tells: then it is not `sized`.
     """
 
     frames: int
@@ -52,6 +53,17 @@ class DataFingerprint:
     pairs: int
     labelled: tuple[int, ...]  # per keypoint: frames with coordinates
     sized: bool = True
+    outlined: bool = False  # whether it is by their outlines
+
+    @property
+    def shown_px(self) -> float:
+        """What a crop around an animal's points has to show: around a point at its one end also the other end."""
+        return 2 * self.extent_px if self.outlined else self.extent_px
+
+    @property
+    def partial(self) -> bool:
+        """Whether the extents may be those of a part of the animal, such as its head."""
+        return len(self.labelled) <= FEW_KEYPOINTS and not self.outlined
 
     @property
     def cut_out(self) -> bool:
@@ -77,21 +89,28 @@ class DataFingerprint:
         return asdict(self)
 
 
-def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerprint:
-    """Needs at least one sample with one located point."""
-    boxes, shares, off = [], [], []
+def measure_data(
+    samples: Sequence[Sample], skeleton: Skeleton, load: Callable[[FrameKey], np.ndarray] | None = None
+) -> DataFingerprint:
+    """Needs at least one sample with one located point.
+
+    load: the pixels of a frame, (H, W, 3) uint8 RGB; with it outlines are looked at where points do not show a size.
+    """
+    boxes, longest, off = [], [], []
     for sample in samples:
         for animal in range(len(sample.points)):
             box, extent = sample.box(animal), sample.extent(animal)
             if box is not None and extent is not None:
                 boxes.append(extent)
-                shares.append(boxes[-1] / max(sample.frame_size))
+                longest.append(max(sample.frame_size))
                 middle = (np.array(sample.frame_size) - 1) / 2
                 off.append(float(np.abs((box[:2] + box[2:]) / 2 - middle).max() / max(sample.frame_size)))
-    sized = max(boxes) > 0
-    if not sized:
-        shares = [ASSUMED]
-        boxes = [ASSUMED * max(sample.frame_size) for sample in samples]
+    spread = size_spread(np.concatenate([s.points for s in samples]), boxes)
+    labelled = max(boxes) > 0
+    whole = outlined_extent(samples, load) if load is not None and not labelled else None
+    if not labelled:
+        boxes = [ASSUMED * side if whole is None else whole for side in longest]
+    shares = [box / side for box, side in zip(boxes, longest)]
     located = [(s.states >= State.OCCLUDED).any(axis=0) for s in samples]
     return DataFingerprint(
         frames=len(samples),
@@ -100,13 +119,14 @@ def measure_data(samples: Sequence[Sample], skeleton: Skeleton) -> DataFingerpri
         extent_px=float(np.percentile(boxes, 95)),
         typical_extent_px=float(np.median(boxes)),
         shares=tuple(np.percentile(shares, (5, 50, 95)).tolist()),
-        size_spread=size_spread(np.concatenate([s.points for s in samples]), boxes),
+        size_spread=spread,
         off_middle=float(np.percentile(off, 95)),
         headings=measure_headings(samples),
         one_way_round=float(np.mean([usual for _, usual in sides(samples, skeleton)] or [0.0])),
         pairs=len(skeleton.pairs),
         labelled=tuple(int(n) for n in np.sum(located, axis=0)),
-        sized=sized,
+        sized=labelled or whole is not None,
+        outlined=whole is not None,
     )
 
 

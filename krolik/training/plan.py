@@ -15,7 +15,7 @@ from typing import Literal, cast
 from krolik import defaults
 from krolik.errors import InvalidSetting
 from krolik.networks import entry
-from krolik.scales import ASSUMED, FEW_KEYPOINTS, MARGIN, Scales, ladder
+from krolik.scales import ASSUMED, MARGIN, Scales, ladder
 from krolik.training.augmentation import AugmentationRanges
 from krolik.training.budget import Budget
 from krolik.training.fingerprint import DataFingerprint
@@ -323,11 +323,15 @@ def choose_within(data: DataFingerprint, scale: float) -> tuple[float, str]:
 
 def choose_pipeline(data: DataFingerprint) -> tuple[Pipeline, str]:
     longest = max(max(size) for size in data.frame_sizes)
-    crop = MARGIN * data.extent_px
+    crop = MARGIN * data.shown_px
     if data.animals > 1:
         return "crop", f"up to {data.animals} animals in a frame: each gets a crop of its own"
     if not data.sized:
         return "crop", f"one keypoint does not show how large the animal is: {ASSUMED:.0%} of the frame is assumed"
+    if data.outlined:
+        said = f"the animal spans {data.extent_px:.0f} px of {longest} px by its outline"
+        larger = crop < WORTH_CROPPING * longest
+        return ("crop", f"{said}: a crop shows it larger") if larger else ("whole", f"{said}: a crop would gain little")
     if data.varied and MARGIN * data.shares[0] < WORTH_CROPPING:
         return "crop", f"some animals span only {data.shares[0]:.0%} of a frame: crops show all about as large"
     if crop < WORTH_CROPPING * longest:
@@ -341,9 +345,9 @@ def choose_input_size(data: DataFingerprint, pipeline: Pipeline, wish: int | Non
     if pipeline == "crop":
         if wish:
             return (wish, wish), "set by you"
-        known = data.sized and len(data.labelled) > FEW_KEYPOINTS  # the extent is the whole animal's
+        known = data.sized and not data.partial  # the extent is the whole animal's
         side = SMALL_CROP_PX
-        if known and not data.varied and ENLARGED * MARGIN * data.extent_px <= side:
+        if known and not data.varied and ENLARGED * MARGIN * data.shown_px <= side:
             return (side, side), f"a crop of {side} px enlarges an animal of {data.extent_px:.0f} px already"
         side = CROP_PX
         return (side, side), f"a crop of {side} px is detailed enough and fast on two cores"
@@ -379,14 +383,23 @@ def choose_scale(
         extent = MARGIN * math.sqrt(data.shares[2] / data.shares[0]) ** (1 / len(spans)) * data.typical_extent_px
         return round(size[0] / extent, 4), f"where an animal spans {data.typical_extent_px:.0f} px, as is typical"
     # never enlarge by more than 2: an interpolated pixel tells nothing new
-    scale = min(2.0, size[0] / max(1.0, MARGIN * data.extent_px))
+    scale = min(2.0, size[0] / max(1.0, MARGIN * data.shown_px))
     around = max(1.0, size[0] / (MARGIN * ASSUMED * max(max(frame) for frame in data.frame_sizes)))
-    if len(data.labelled) <= FEW_KEYPOINTS and scale > around:
+    if data.partial and scale > around:
         apart = f"few keypoints, {data.extent_px:.0f} px apart"
         return round(around, 4), f"a crop of {size[0] / around:.0f} px: {apart}, may be part of a larger animal"
     shown = f"a crop of {size[0] / scale:.0f} px"
     if not data.sized:
         return round(scale, 4), f"{shown} shows an animal of {data.extent_px:.0f} px, as it is assumed, with room"
+    if data.outlined:
+        said = f"an animal of {data.extent_px:.0f} px by its outline, on whichever side of its keypoint"
+        return round(scale, 4), f"{shown}: {said}"
+    if not data.sized:
+        return round(scale, 4), f"{shown} shows an animal of {data.extent_px:.0f} px, as it is assumed, with room"
+    if data.outlined:
+        return round(
+            scale, 4
+        ), f"{shown}: an animal of {data.extent_px:.0f} px by its outline, on whichever side of its keypoint"
     return round(scale, 4), f"{shown} holds 95 % of the animals ({data.extent_px:.0f} px) with room"
 
 
@@ -399,7 +412,7 @@ def choose_augmentation(data: DataFingerprint, reasons: dict[str, str]) -> Augme
 
 
 def choose_rotation(data: DataFingerprint) -> tuple[float, str]:
-    if not data.sized:
+    if len(data.labelled) == 1 or not data.sized:
         return UPRIGHT_DEG, "one keypoint does not show where the animal points: up stays up, unless you set more"
     if not data.from_above:
         return UPRIGHT_DEG, "the body hardly ever points both up and down the picture: up stays up"

@@ -26,7 +26,7 @@ def plan_training(data: TrainingSet, settings: Settings, origin: Origin | None =
 
     With an `origin`, the network and its width are those of that model.
     """
-    fingerprint, machine = measure_data(located(data.train), data.skeleton), measure_machine()
+    fingerprint, machine = measure_data(located(data.train), data.skeleton, data.load), measure_machine()
     if origin is not None:
         plan = decide(fingerprint, machine, _as_origin(settings, origin), origin.name)
         plan = replace(plan, reasons={**plan.reasons, "pretrained": f"goes on from the model {origin.name}"})

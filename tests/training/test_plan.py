@@ -326,6 +326,18 @@ def test_a_few_keypoints_close_together_get_a_crop_that_may_hold_a_larger_animal
     assert shown(replace(MOUSE, labelled=(93, 93))) == shown(MOUSE)  # those that are far apart show how large it is
 
 
+def test_an_outline_says_how_much_a_crop_around_a_single_keypoint_must_show():
+    """The whole animal, on whichever side of its keypoint it lies."""
+    nose = replace(MOUSE, extent_px=90.0, typical_extent_px=90.0, labelled=(93,), outlined=True)
+    plan = decide(nose, MACHINE, Settings())
+    assert plan.scale == pytest.approx(192 / (1.3 * 180), abs=1e-3) and "by its outline" in plan.reasons["scale"]
+    assert plan.within_px == pytest.approx(0.05 * 90) and plan.augmentation.rotation_deg == 25
+    assert (plan.pipeline, decide(replace(nose, extent_px=150.0), MACHINE, Settings()).pipeline) == ("crop", "whole")
+    small = replace(nose, extent_px=25.0)
+    assert decide(small, MACHINE, Settings()).input_size == (SMALL_CROP_PX, SMALL_CROP_PX)
+    assert decide(replace(small, outlined=False), MACHINE, Settings()).input_size == (CROP_PX, CROP_PX)
+
+
 @pytest.mark.parametrize(("change", "side"), [
     ({"extent_px": 50.0}, SMALL_CROP_PX), ({"extent_px": 54.0}, CROP_PX),
     ({"extent_px": 50.0, "animals": 9}, SMALL_CROP_PX),

@@ -53,6 +53,8 @@ def reasons() -> set[str]:
         replace(MOUSE, extent_px=21.0, labelled=(93, 93)),
         replace(MOUSE, extent_px=40.0),
         replace(MOUSE, extent_px=96.0, typical_extent_px=96.0, labelled=(93,), sized=False),
+        replace(MOUSE, labelled=(93,), outlined=True),
+        replace(MOUSE, labelled=(93,), outlined=True, extent_px=500.0),
     ]
     machines = [MACHINE, replace(MACHINE, bf16_speedup=0.0), replace(MACHINE, device="cuda", bf16_speedup=1.6)]
     wishes = [
