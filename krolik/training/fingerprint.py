@@ -18,6 +18,7 @@ from krolik.training.training_set import Sample
 TOP_VIEW = 0.08  # the body points up in this part of the frames and down in as many
 STEEP, TURNED_DEG, ONE_WAY_ROUND = 0.15, 240.0, 0.95  # or left and right tell, of an animal that was seen to turn
 MIDDLE = 0.05  # nobody films animals so well centred (openfield 0.41, reaching 0.24); whoever cuts them out does
+AROUND = 2.0  # animals: so much a crop around a single point shows, which may be at either end
 STRAY = 0.01  # of the headings may lie in what counts as a gap
 
 
@@ -37,7 +38,8 @@ class DataFingerprint:
 
     shares: 5th, 50th, 95th percentile of that side as a part of the frame's longer one. size_spread: how many times as
     large as the smallest animals the largest are in pixels (95th to 5th percentile), whatever their posture. All these
-    are of outlines where no animal shows two points, and `ASSUMED` where nothing tells: then it is not `sized`.
+    are of outlines where no animal shows two points and these say that it is large, else `ASSUMED`: then it is not
+    `sized`.
     """
 
     frames: int
@@ -58,7 +60,7 @@ class DataFingerprint:
     @property
     def shown_px(self) -> float:
         """What a crop around an animal's points has to show: around a point at its one end also the other end."""
-        return 2 * self.extent_px if self.outlined else self.extent_px
+        return AROUND * self.extent_px if self.outlined else self.extent_px
 
     @property
     def partial(self) -> bool:
@@ -107,9 +109,10 @@ def measure_data(
                 off.append(float(np.abs((box[:2] + box[2:]) / 2 - middle).max() / max(sample.frame_size)))
     spread = size_spread(np.concatenate([s.points for s in samples]), boxes)
     labelled = max(boxes) > 0
-    whole = outlined_extent(samples, load) if load is not None and not labelled else None
+    whole = 0.0 if labelled or load is None else outlined_extent(samples, load) or 0.0
+    outlined = AROUND * whole > ASSUMED * max(longest)  # a crop that shows less than is assumed shows too little
     if not labelled:
-        boxes = [ASSUMED * side if whole is None else whole for side in longest]
+        boxes = [whole if outlined else ASSUMED * side for side in longest]
     shares = [box / side for box, side in zip(boxes, longest)]
     located = [(s.states >= State.OCCLUDED).any(axis=0) for s in samples]
     return DataFingerprint(
@@ -125,8 +128,8 @@ def measure_data(
         one_way_round=float(np.mean([usual for _, usual in sides(samples, skeleton)] or [0.0])),
         pairs=len(skeleton.pairs),
         labelled=tuple(int(n) for n in np.sum(located, axis=0)),
-        sized=labelled or whole is not None,
-        outlined=whole is not None,
+        sized=labelled or outlined,
+        outlined=outlined,
     )
 
 

@@ -65,6 +65,13 @@ def test_a_fingerprint_has_what_the_nose_alone_does_not_tell():
     assert seen.shares[1] == pytest.approx(seen.extent_px / WIDTH) and seen.typical_extent_px == seen.extent_px
 
 
+def test_an_animal_that_fits_into_what_is_assumed_is_shown_with_as_much_around_it():
+    film, bones = Film(EVERY_WAY, sizes=(0.5,)), Skeleton.of(["nose"])
+    assert outlined_extent(film.samples, film.load) == pytest.approx(0.8 * 0.5 * LONG, rel=0.15)
+    seen = measure_data(film.samples, bones, film.load)
+    assert seen == measure_data(film.samples, bones) and not seen.outlined and seen.extent_px == 0.15 * WIDTH
+
+
 @pytest.mark.parametrize(
     "film",
     [
