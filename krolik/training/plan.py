@@ -396,10 +396,6 @@ def choose_scale(
         return round(scale, 4), f"{shown}: {said}"
     if not data.sized:
         return round(scale, 4), f"{shown} shows an animal of {data.extent_px:.0f} px, as it is assumed, with room"
-    if data.outlined:
-        return round(
-            scale, 4
-        ), f"{shown}: an animal of {data.extent_px:.0f} px by its outline, on whichever side of its keypoint"
     return round(scale, 4), f"{shown} holds 95 % of the animals ({data.extent_px:.0f} px) with room"
 
 

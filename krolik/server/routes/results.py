@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated
 
 import numpy as np
@@ -127,18 +128,19 @@ def curves(
     width = max(1, -(-video.frames // bins))
     count = -(-video.frames // width)
     lowest = np.full((count, len(names)), np.inf)
-    blocks = list(prediction_blocks(opened.file, found, smoothing))
-    animals = max((block.score.shape[1] for block in blocks), default=1)
+    blocks = prediction_blocks(opened.file, found, smoothing)
+    first = next(blocks, None)
+    animals = 1 if first is None else first.score.shape[1]  # as many in all of a run
     if animals == 1:
         animal = animal or 0
     places = _Means(count, animals if animal is None else len(names))
-    for block in blocks:
+    for block in () if first is None else chain((first,), blocks):
         bin_of = np.arange(block.start, block.stop) // width
         if animal is None:
             shown = np.isfinite(block.xy[..., 0]).any(axis=2, keepdims=True)
             score = np.where(shown, block.score, np.inf).min(axis=1, initial=np.inf)
             places.add(bin_of, _middles(block.xy))
-        elif animal < block.score.shape[1]:
+        elif animal < animals:
             score = block.score[:, animal]
             places.add(bin_of, block.xy[:, animal])
         else:
@@ -165,10 +167,10 @@ class _Means:
         self._sums, self._counts = np.zeros((steps, rows, 2)), np.zeros((steps, rows))
 
     def add(self, steps: np.ndarray, xy: np.ndarray) -> None:
-        """xy: (F, R, 2), at most as many rows as there are; steps: of each frame (F,)."""
-        there, own = np.asarray(np.isfinite(xy).all(axis=2)), slice(0, xy.shape[1])
-        np.add.at(self._counts[:, own], steps, there)
-        np.add.at(self._sums[:, own], steps, np.where(there[..., None], xy, 0.0))
+        """xy: (F, R, 2); steps: of each frame (F,)."""
+        there = np.asarray(np.isfinite(xy).all(axis=2))
+        np.add.at(self._counts, steps, there)
+        np.add.at(self._sums, steps, np.where(there[..., None], xy, 0.0))
 
     def means(self) -> np.ndarray:
         """(steps, rows, 2)."""
