@@ -387,11 +387,11 @@ def test_curves_of_all_animals_together(page, live, project):
     score = np.where(np.isfinite(xy[..., 0]), np.float32([[0.9], [0.3]]), 0)
     predictions.store(file, run, page.video, Predictions(0, xy, score, np.ones(60, bool)))
     found = page.client.get(f"{page.at}/curves?run={run}&bins=2").json()
-    assert (found["width"], found["animals"]) == (30, 2)
+    assert (found["width"], found["animals"], found["animal"]) == (30, 2, None)
     assert found["x"] == [[20, 20], [100, None]] and found["y"] == [[40, 40], [40, None]]
     assert found["score"][:2] == [[0.3, 0.9], [0, 0.9]]  # the second animal has no second keypoint
     one = page.client.get(f"{page.at}/curves?run={run}&bins=2&animal=1").json()
-    assert (one["x"][0], one["x"][1], one["score"][0]) == ([100, None], [None, None], [0.3, 0])
+    assert one["animal"] == 1 and (one["x"][0], one["x"][1], one["score"][0]) == ([100, None], [None, None], [0.3, 0])
 
 
 def test_predictions_come_as_proposals(page, live, project):

@@ -148,7 +148,7 @@ def curves(
         np.minimum.at(lowest, bin_of, score)
     x, y = np.moveaxis(places.means(), -1, 0)
     return {
-        "width": width, "animals": animals, "names": names, "x": _columns(x, 1), "y": _columns(y, 1),
+        "width": width, "animals": animals, "animal": animal, "names": names, "x": _columns(x, 1), "y": _columns(y, 1),
         "score": _columns(np.where(np.isfinite(lowest), lowest, np.nan), 3),
     }  # fmt: skip
 

@@ -60,6 +60,7 @@ export type Pose = ([number, number, number] | null)[];
 export interface Smoothing { method: string; frames: number; fill: number; threshold: number }
 export interface Curves {
   width: number; animals: number; names: string[];
+  animal: number | null; // whose they are; null: of all together
   score: (number | null)[][]; x: (number | null)[][]; y: (number | null)[][];
 }
 export interface Problem { code: string; message: string; values: Record<string, string> }
